@@ -37,6 +37,7 @@
         ├── MethodNotAllowed   method_not_allowed      405
         ├── NotAcceptable      not_acceptable          406
         ├── RateLimited        rate_limited            429, with Retry-After
+        ├── NoSuchRange        range_not_satisfiable   416, with Content-Range
         ├── HeadTooLarge       too_large               431
         └── Crowded            unavailable             503, with Retry-After
 """
@@ -305,6 +306,16 @@ class RateLimited(Refused):
     def __init__(self, message: str, retry_after: float = 1.0) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+
+class NoSuchRange(Refused):
+    """A file of ``size`` bytes has none in the range that was asked for."""
+
+    code, status = "range_not_satisfiable", 416
+
+    def __init__(self, size: int) -> None:
+        super().__init__("the file has no byte in this range: Content-Range says how many it has")
+        self.size = size
 
 
 class HeadTooLarge(Refused):

@@ -67,9 +67,13 @@ def levels(value: object) -> Iterator[list[Any]]:
     raise TooDeep
 
 
-def _number(text: str) -> int | float:
-    number = float(text)
+def whole(number: float) -> int | float:
+    """An int, if the number is a whole one below 2^53, as ``5.0`` is."""
     return int(number) if number.is_integer() and abs(number) < _EXACT else number
+
+
+def _number(text: str) -> int | float:
+    return whole(float(text))
 
 
 def _integer(digits: str) -> int | float:

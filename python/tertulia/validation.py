@@ -10,12 +10,14 @@ import math
 import re
 from functools import cache
 from itertools import islice
-from typing import Annotated, Any, Final, Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Final, Literal, NamedTuple, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
 from msgspec import Struct
 from msgspec.structs import FieldInfo
 
+from tertulia import times
+from tertulia.contract.fields import TIME_FORMAT
 from tertulia.errors import FieldError, Invalid
 
 S = TypeVar("S", bound=Struct)
@@ -23,6 +25,7 @@ S = TypeVar("S", bound=Struct)
 MAX_FAULTS: Final = 100
 """Reported at once: a body made of nothing but faults would cost more to answer than to send."""
 _BAD_TEXT: Final = "must contain no NUL and no lone surrogate"
+_BAD_TIME: Final = "must be a time such as 2026-01-02T03:04:05Z (RFC 3339)"
 
 _KEY: Final = re.compile(r"[A-Za-z0-9_.$-]{1,64}")
 """An unknown key that is named in an error: what else a client wrote is not repeated."""
@@ -50,7 +53,7 @@ def read(kind: type[S], value: object, *, null_is_absent: bool = False) -> S:
         Invalid: with the first MAX_FAULTS faults, in the order of the struct's fields; unknown keys of a strict struct
             come last.
     """
-    if _is_simple(value):
+    if _is_simple(value) and not _has_times(kind):
         try:
             return msgspec.convert(value, kind)
         except msgspec.ValidationError:
@@ -83,17 +86,39 @@ def has_bad_text(text: str) -> bool:
     return "\0" in text or (not text.isascii() and any("\ud800" <= c <= "\udfff" for c in text))
 
 
+class _Plan(NamedTuple):
+    field: FieldInfo
+    """What msgspec knows of it."""
+    hint: Any
+    """Its type."""
+    struct: type[Struct] | None
+    """The one in its type."""
+    items: Any
+    """The type of its items."""
+    is_time: bool
+
+
 @cache
-def _plan(kind: type[Struct]) -> tuple[tuple[FieldInfo, Any, type[Struct] | None, Any], ...]:
-    """For each field: what msgspec knows of it, its type, and if its type has one, the struct or the type of items."""
+def _plan(kind: type[Struct]) -> tuple[_Plan, ...]:
+    """For each field."""
     hints = get_type_hints(kind, include_extras=True)
     plan = []
     for field in msgspec.structs.fields(kind):
         members = [_bare(member) for member in (hints[field.name], *get_args(hints[field.name]))]
         struct = next((m for m in members if isinstance(m, type) and issubclass(m, Struct)), None)
         items = next((get_args(m)[0] for m in members if get_origin(m) in (list, tuple)), None)
-        plan.append((field, hints[field.name], struct, items))
+        plan.append(_Plan(field, hints[field.name], struct, items, _is_time(hints[field.name])))
     return tuple(plan)
+
+
+@cache
+def _has_times(kind: type[Struct]) -> bool:
+    return any(plan.is_time for plan in _plan(kind))
+
+
+def _is_time(hint: Any) -> bool:
+    metas = [meta for part in (hint, *get_args(hint)) for meta in getattr(part, "__metadata__", ())]
+    return any(isinstance(meta, msgspec.Meta) and meta.extra_json_schema == TIME_FORMAT for meta in metas)
 
 
 def _bare(hint: Any) -> Any:
@@ -106,7 +131,7 @@ def _struct(kind: type[Struct], value: object, path: str, errors: list[FieldErro
         _leaf(kind, value, path, errors)
         return value
     cleaned: dict[str, Any] = {}
-    for field, hint, struct, items in _plan(kind):
+    for field, hint, struct, items, is_time in _plan(kind):
         name = field.encode_name
         if name not in value:
             if field.required:
@@ -121,7 +146,7 @@ def _struct(kind: type[Struct], value: object, path: str, errors: list[FieldErro
         elif items is not None and isinstance(given, list):
             cleaned[name] = _list(hint, items, given, where, errors, null_is_absent)
         else:
-            _leaf(hint, given, where, errors)
+            _leaf(hint, given, where, errors, is_time=is_time)
             cleaned[name] = given
     if kind.__struct_config__.forbid_unknown_fields:
         known = {field.encode_name for field, *_ in _plan(kind)}
@@ -174,7 +199,7 @@ def _longest(hint: Any) -> int | None:
     return min((bound for bound in bounds if bound is not None), default=None)
 
 
-def _leaf(hint: Any, value: object, path: str, errors: list[FieldError]) -> None:
+def _leaf(hint: Any, value: object, path: str, errors: list[FieldError], *, is_time: bool = False) -> None:
     if _holds_bad_text(value):
         errors.append(FieldError(path, _BAD_TEXT))
         return
@@ -188,6 +213,17 @@ def _leaf(hint: Any, value: object, path: str, errors: list[FieldError]) -> None
         place = _PLACE.search(message)
         inner = place["path"] if place else ""
         errors.append(FieldError((path + inner).lstrip("."), _sentence(_PLACE.sub("", message), hint)))
+    else:
+        if is_time and isinstance(value, str) and not _is_moment(value):
+            errors.append(FieldError(path, _BAD_TIME))
+
+
+def _is_moment(text: str) -> bool:
+    try:
+        times.from_rfc3339(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _sentence(message: str, hint: Any) -> str:

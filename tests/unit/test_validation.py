@@ -8,7 +8,7 @@ import pytest
 
 from tertulia.contract.calls import KeepAlive, SendIceCandidate, SetView
 from tertulia.contract.fields import Wire
-from tertulia.contract.requests import CreateRoom
+from tertulia.contract.requests import ChangeRoom, CreateInvite, CreateRoom
 from tertulia.errors import Invalid
 from tertulia.ids import new_uuid
 from tertulia.rest.problem import problem
@@ -28,6 +28,22 @@ def test_every_fault_is_told() -> None:
         "videos[1]",
         "videos[2].userId",
     ]
+
+
+@pytest.mark.parametrize("title", ["Weekly", "Wöchentlich"])
+def test_a_time_that_is_none_is_told_with_the_rest(title: str) -> None:
+    wrong = "must be a time such as 2026-01-02T03:04:05Z (RFC 3339)"
+    body = {"hostId": new_uuid(), "title": title, "scheduledFor": "2026-01-02"}
+    assert faults(CreateRoom, body) == [("scheduledFor", wrong)]
+    assert faults(CreateRoom, body | {"hostId": 1}) == [
+        ("hostId", "must be a string, got a whole number"),
+        ("scheduledFor", wrong),
+    ]
+    assert faults(ChangeRoom, {"scheduledFor": "tomorrow"}) == [("scheduledFor", wrong)]
+    assert faults(CreateInvite, {"role": "host", "event": {"startsAt": "2026-01-02T03:04:05"}}) == [
+        ("event.startsAt", wrong)
+    ]
+    assert read(ChangeRoom, {"scheduledFor": None}).scheduled_for is None
 
 
 @pytest.mark.parametrize("item", [0, {}, {"userId": new_uuid()}])

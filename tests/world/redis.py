@@ -195,12 +195,15 @@ class ModelState:
         may_enter = entry == "open" or stands == "host" or (stands is not None and entry != "closed")
         if not may_enter and (first or user not in keys.people):
             raise _REFUSALS[entry](entry)
+        people = {} if first else keys.people
+        old = people.get(user)
+        others = [member for other, member in people.items() if other != user]
+        if old is None and max_participants is not None and len(others) >= max_participants:
+            raise RoomFull("full")
         if first:
             _create(keys, placement, placement.incarnation)
             if placement.was_open:
                 keys.hash["sessionUnread"] = "true"
-        old = keys.people.get(user)
-        others = [member for other, member in keys.people.items() if other != user]
         me = self._newcomer(seat, admitted_at_ms)
         replaced = resumed = False
         if old is not None:
@@ -209,8 +212,6 @@ class ModelState:
             me = _with_state_of(me, old, keeps_seat=resumed or not replaced)
             keys.people[user] = me
             keys.seen[user] = now
-        elif max_participants is not None and len(others) >= max_participants:
-            raise RoomFull("full")
         else:
             me = replace(
                 me,
@@ -674,8 +675,10 @@ def _forget_removals(keys: Keys, session: SessionId) -> None:
 
 def _void(keys: Keys, user: UserId, at: int, session: SessionId) -> None:
     _forget_removals(keys, session)
-    keys.removed[user] = max(at, keys.removed.get(user, 0))
-    keys.removed_from = session
+    if at > keys.removed.get(user, 0):
+        keys.removed[user] = at
+        keys.removed_from = session
+        keys.standing.pop(user, None)
 
 
 def _create(keys: Keys, room: Placement | KnownRoom, incarnation: str) -> None:

@@ -27,8 +27,9 @@ Token = Annotated[str, Meta(min_length=1, max_length=8192)]
 Sdp = Annotated[str, Meta(max_length=MAX_SDP)]
 Target = Annotated[str, Meta(min_length=1, max_length=64)]
 Title = Annotated[str, Meta(min_length=1, max_length=200, extra_json_schema=NO_NUL)]
-Time = Annotated[str, Meta(min_length=1, max_length=64, extra_json_schema={"format": "date-time"})]
-"""RFC 3339. Whether it is one is found out by :func:`tertulia.rest.moments.moment`."""
+TIME_FORMAT: Final = {"format": "date-time"}
+Time = Annotated[str, Meta(min_length=1, max_length=64, extra_json_schema=TIME_FORMAT)]
+"""RFC 3339: :mod:`tertulia.validation` sees to it that it is one."""
 
 AllowedRole = Literal["host", "guest"]
 Role = Literal["host", "attendee"]

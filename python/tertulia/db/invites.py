@@ -21,6 +21,7 @@ from tertulia.db.standing import is_banned, is_removed, is_revoked
 from tertulia.db.tables import INVITE_USES, INVITES, ROOMS, USERS
 from tertulia.errors import AlreadyExists, BadToken, FieldError, Forbidden, NotFound
 from tertulia.ids import RoomId, TenantId, UserId
+from tertulia.room.removals import VOID
 from tertulia.tokens import ADMISSION_SECONDS, InviteClaims
 
 TAKEN: Final = "is in use: an invite makes a new user. Send a new UUID, or your own room token instead of the invite"
@@ -31,7 +32,7 @@ LISTED: Final = 1000
 
 _OWNER: Final = sa.select(ROOMS.c.tenant_id).where(ROOMS.c.id == INVITES.c.room_id).correlate(INVITES).scalar_subquery()
 """The tenant of an invite's room."""
-_VOID: Final = sa.or_(
+_IS_VOID: Final = sa.or_(
     is_revoked(INVITES.c.key_id),
     is_removed(INVITES.c.room_id, INVITES.c.made_by, INVITES.c.maker_admitted_at),
     is_banned(_OWNER, INVITES.c.made_by),
@@ -47,8 +48,14 @@ class Invites:
         self._database = database
 
     async def create(self, invite: Invite) -> Invite:
-        """Create an invite. If one with this id exists, it is the answer."""
+        """Create an invite. If one with this id exists, it is the answer.
+
+        Raises:
+            BadToken: whoever makes it has been banned meanwhile.
+        """
         async with self._database.write() as connection:
+            if invite.made_by is not None:
+                await _check_maker(connection, invite.room_id, invite.made_by)
             await connection.execute(insert_new(connection, INVITES, structs.asdict(invite)))
             return await _find(connection, invite.id) or invite
 
@@ -73,7 +80,7 @@ class Invites:
 
     async def by_code(self, hashes: Sequence[bytes], now: datetime) -> tuple[Invite, TenantId] | None:
         """The invite whose code has one of these hashes, and its tenant; None: there is none that admits anybody."""
-        is_valid = sa.and_(INVITES.c.revoked_at.is_(None), INVITES.c.expires_at > now, sa.not_(_VOID))
+        is_valid = sa.and_(INVITES.c.revoked_at.is_(None), INVITES.c.expires_at > now, sa.not_(_IS_VOID))
         query = sa.select(INVITES, ROOMS.c.tenant_id.label("of_tenant")).join(ROOMS, ROOMS.c.id == INVITES.c.room_id)
         async with self._database.read() as connection:
             row = (await connection.execute(query.where(INVITES.c.code_hash.in_(hashes), is_valid))).one_or_none()
@@ -161,8 +168,18 @@ async def _user_of(connection: AsyncConnection, use_id: str) -> User | None:
     return User(**row._mapping) if row else None
 
 
+async def _check_maker(connection: AsyncConnection, room_id: RoomId, user_id: UserId) -> None:
+    """Check that a user was not banned. A ban waits until the transaction ends, and then revokes their invites."""
+    owner = sa.select(ROOMS.c.tenant_id).where(ROOMS.c.id == room_id).scalar_subquery()
+    theirs = sa.select(INVITE_USES.c.banned_at).where(
+        INVITE_USES.c.tenant_id == owner, INVITE_USES.c.user_id == user_id
+    )
+    if any(row.banned_at is not None for row in await connection.execute(theirs.with_for_update())):
+        raise BadToken(VOID)
+
+
 async def _check(connection: AsyncConnection, invite_id: str) -> None:
-    query = sa.select(sa.or_(INVITES.c.revoked_at.is_not(None), _VOID)).where(INVITES.c.id == invite_id)
+    query = sa.select(sa.or_(INVITES.c.revoked_at.is_not(None), _IS_VOID)).where(INVITES.c.id == invite_id)
     if (await connection.execute(query)).scalar():
         raise BadToken("the invite was revoked: ask for a new one")
 

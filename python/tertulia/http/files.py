@@ -12,7 +12,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Message, Send
 
 from tertulia.errors import NotFound, StorageError, Unavailable
-from tertulia.http.ranges import Span, Unsatisfiable, span_of
+from tertulia.http.ranges import Span, span_of
 from tertulia.rest.links import Links
 from tertulia.storage import OpenFile
 from tertulia.storage.keys import content_type
@@ -36,6 +36,7 @@ class Files:
         Raises:
             Forbidden: the address is not valid.
             NotFound: it has been deleted.
+            NoSuchRange
             Unavailable: the storage does not answer, or what is stored cannot be decrypted.
         """
         key = request.path_params["key"]
@@ -61,11 +62,7 @@ def _answer(request: Request, key: str, file: OpenFile) -> Response:
     if _is_known(request.headers.get("if-none-match", ""), headers["ETag"]):
         file.close()
         return Response(status_code=304, headers=headers)
-    try:
-        span = span_of(_range(request, headers), file.size)
-    except Unsatisfiable:
-        file.close()
-        return Response(status_code=416, headers={**headers, "Content-Range": f"bytes */{file.size}"})
+    span = span_of(_range(request, headers), file.size)
     if span is not None:
         headers["Content-Range"] = f"bytes {span.begin}-{span.end - 1}/{file.size}"
     whole = span or Span(0, file.size)

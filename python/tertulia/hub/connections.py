@@ -141,10 +141,8 @@ class Connections:
             _log.error("a refusal of no call", connection=connection, exc_info=error)
             return
         self.refuse_call(found, call, error)
-        if found.meeting is None and found.is_here:
-            found.client.widen(wide=False)
-            if call.event == "JoinRoom":
-                found.rate.charge(FAILED_JOIN)
+        if call.event == "JoinRoom" and found.meeting is None and found.is_here:
+            found.rate.charge(FAILED_JOIN)
         found.joining = None
         self.answered.append(found)
 

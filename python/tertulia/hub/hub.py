@@ -122,10 +122,14 @@ class Hub:
             return Verdict.REFUSE
         return connection.rate.call(time.monotonic(), cost_of_bytes(size))
 
-    def limited(self, client: Client, call: CallId = NO_CALL) -> None:
-        """What a client has sent was not admitted. ``call``: it is to be refused; NO_CALL: it is none."""
+    def limited(self, client: Client, call: CallId = NO_CALL, *, is_keep_alive: bool = False) -> None:
+        """What a client has sent was not admitted. ``call``: it is to be refused, unless it is a KeepAlive that keeps a
+        seat; NO_CALL: it is none."""
         connection = self._connections.get(client.id)
         if connection is None:
+            return
+        if is_keep_alive and connection.meeting is not None and connection.rate.keep_alive(time.monotonic()):
+            self.call(client, call, "KeepAlive", None)
             return
         if call is not NO_CALL:
             metrics.calls("", "rate_limited").inc()
@@ -223,6 +227,7 @@ class Hub:
 
     async def settings_changed(self, room: RoomId, settings: Settings) -> None:
         """The room's settings were changed in SQL to these: they hold from now on in its meeting."""
+        self._steps.settings_changed(room, settings)
         await self._meetings.ask(room, lambda request: inputs.SettingsChanged(request, settings))
 
     async def start_recording(self, room: RoomId, recording: RecordingId, layout: Layout, by: str) -> None:
@@ -248,8 +253,9 @@ class Hub:
         """Count a call that came before its connection had a seat, now that it has one. Raises RateLimited."""
         if call.is_counted or connection.meeting is None:
             return
+        now, rate = time.monotonic(), connection.rate
         cost = _cost(connection, call.event) - 1 + cost_of_bytes(size_of(call))
-        if connection.rate.call(time.monotonic(), cost) is not Verdict.ADMIT:
+        if rate.call(now, cost) is not Verdict.ADMIT and not (call.event == "KeepAlive" and rate.keep_alive(now)):
             raise self._too_many()
 
     def _count_join(self, connection: Connection, who: Who) -> None:
@@ -275,7 +281,7 @@ class Hub:
         if not is_answered:
             connection.line.take(Call(call, event, payload))
         if meeting is None:
-            connection.client.widen(wide=True)  # what is sent behind it need not wait for its answer
+            connection.client.widen()  # what is sent behind it need not wait for its answer
             self._tasks.spawn(self._join(connection, payload))
             return
         self._meetings.perform(meeting, made)
@@ -292,7 +298,7 @@ class Hub:
             self._count_late(connection, call)
             payload = _checked(call.event, call.payload, meeting is not None)
             if meeting is None:
-                connection.client.widen(wide=True)
+                connection.client.widen()
                 self._tasks.spawn(self._join(connection, payload))
             else:
                 given = inputs.Call(connection.id, call.event, payload, self._keys.now(), has_waited=True)

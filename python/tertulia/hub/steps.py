@@ -11,16 +11,18 @@ from typing import Any, Final
 import structlog
 
 from tertulia import times
-from tertulia.db.admissions import Admissions
+from tertulia.contract.settings import Settings
+from tertulia.db.admissions import REVOKED, Admissions
 from tertulia.db.directory import Directory
 from tertulia.db.recordings import Recordings
-from tertulia.errors import NotFound, Unavailable
+from tertulia.errors import BadToken, NotFound, TertuliaError, Unavailable
 from tertulia.hub.tasks import Tasks
 from tertulia.ids import RoomId, TenantId, UserId
 from tertulia.room import steps
 from tertulia.room.answers import Answer, Ongoing, RoomRecord
 from tertulia.room.quotas import Quotas
-from tertulia.room.records import KnownRecords
+from tertulia.room.records import KnownRecords, KnownVoid
+from tertulia.room.removals import VOID
 from tertulia.state.rooms import RoomState
 from tertulia.state.seats import Seat, TenantSeats
 from tertulia.tokens import RoomClaims
@@ -30,9 +32,10 @@ AT_ONCE: Final = 200
 keep-alive interval, and then nobody expires; all at once, the calls of clients would wait behind them."""
 
 PATIENCE: Final = 0.5
-"""Seconds that a join waits for SQL where the record of its room is known."""
-DOWN_FOR: Final = 2.0
-"""Seconds for which a known record is used at once after SQL did not answer."""
+"""Seconds that who comes back to a seat waits for SQL where the record of the room is known; while SQL is down, others
+too."""
+DOWN_FOR: Final = 10.0
+"""Seconds for which SQL counts as down after it was found so, unless it answers: longer than it takes to find out."""
 
 _Run = Callable[[RoomId, Any], Awaitable[Answer]]
 
@@ -63,6 +66,7 @@ class Steps:
         self._recordings = recordings
         self._regular = asyncio.Semaphore(AT_ONCE)
         self._known = KnownRecords()
+        self._void = KnownVoid()
         self._down_until = float("-inf")
         self._kinds: dict[type[Any], _Run] = {
             steps.Join: self._join,
@@ -92,7 +96,7 @@ class Steps:
             steps.OpenSession: self._open_session,
             steps.CloseSession: self._close_session,
             steps.ReadSession: self._read_session,
-            steps.ReadRecord: lambda room, s: self.record(room, s.tenant),
+            steps.ReadRecord: lambda room, s: (self._read_record if s.is_anew else self.record)(room, s.tenant),
             steps.ChangeSettings: self._change_settings,
             steps.StartRecording: self._start_recording,
             steps.StopRecording: lambda _, s: recordings.stop(s.recording, self._now(), s.error),
@@ -145,26 +149,66 @@ class Steps:
             _log.warning("people who have left are counted until their time runs out", tenant=tenant, error=e.message)
 
     async def record(self, room: RoomId, tenant: TenantId | None, claims: RoomClaims | None = None) -> RoomRecord:
-        """The room's record, for whoever joins by ``claims``; as it was last read if SQL is away. Raises NotFound,
-        BadToken; Unavailable: it is not known."""
+        """The room's record, for whoever joins by ``claims``; as it was last read if SQL is away.
+
+        A slow SQL is waited for, since it may have banned them, but not by whoever has a seat: what ends that is said
+        in Redis too.
+
+        Raises:
+            NotFound, BadToken
+            Unavailable: it is not known.
+        """
         known = self._known.find(room, tenant)
         if known is None:
             return await self._read_record(room, tenant, claims)
-        if time.monotonic() < self._down_until:
-            return known
-        try:
-            async with asyncio.timeout(PATIENCE):
-                return await self._read_record(room, tenant, claims)
-        except (Unavailable, TimeoutError):
-            self._down_until = time.monotonic() + DOWN_FOR
-            _log.warning("the database does not answer: rooms are joined by what was last read")
-            return known
+        reading = self._tasks.spawn(self._try_to_read(room, tenant, claims))
+        await asyncio.wait([reading], timeout=PATIENCE)
+        if not reading.done() and (self._is_down() or await self._has_seat(room, claims)):
+            return self._as_known(known, claims)  # it goes on, and says whether SQL is down
+        found = await reading
+        if isinstance(found, Unavailable):
+            return self._as_known(known, claims)
+        if isinstance(found, TertuliaError):
+            raise found
+        return found
 
-    async def _read_record(self, room: RoomId, tenant: TenantId | None, claims: RoomClaims | None) -> RoomRecord:
+    def _as_known(self, known: RoomRecord, claims: RoomClaims | None) -> RoomRecord:
+        """What is gone by while SQL is away. Raises BadToken: the token was void already."""
+        _log.warning("the database does not answer: rooms are joined by what was last read")
+        if claims is not None and claims in self._void:
+            raise BadToken(VOID if claims.admission.is_guest else REVOKED)
+        return known
+
+    async def _try_to_read(
+        self, room: RoomId, tenant: TenantId | None, claims: RoomClaims | None
+    ) -> RoomRecord | TertuliaError:
+        found: RoomRecord | TertuliaError
+        try:
+            found = await self._read_record(room, tenant, claims)
+        except TertuliaError as e:
+            found = e
+        self._down_until = time.monotonic() + DOWN_FOR if isinstance(found, Unavailable) else float("-inf")
+        return found
+
+    def _is_down(self) -> bool:
+        return time.monotonic() < self._down_until
+
+    async def _has_seat(self, room: RoomId, claims: RoomClaims | None) -> bool:
+        return claims is not None and await self._rooms.participant(room, claims.user_id) is not None
+
+    def settings_changed(self, room: RoomId, settings: Settings) -> None:
+        """SQL has these settings of a room."""
+        self._known.changed(room, settings)
+
+    async def _read_record(self, room: RoomId, tenant: TenantId | None, claims: RoomClaims | None = None) -> RoomRecord:
         try:
             found, removals, quotas = await self._admissions.record(room, tenant, claims)
         except NotFound:
             self._known.gone(room)
+            raise
+        except BadToken:
+            if claims is not None:
+                self._void.refused(claims)
             raise
         record = RoomRecord(
             host_user_id=found.host_user_id,
@@ -222,7 +266,7 @@ class Steps:
 
     async def _change_settings(self, room: RoomId, step: steps.ChangeSettings) -> Answer:
         await self._directory.change_settings(None, room, step.change)
-        return await self._read_record(room, None, None)
+        return await self._read_record(room, None)
 
     def _set_display_name(self, room: RoomId, step: steps.SetDisplayName) -> Awaitable[Answer]:
         return self._rooms.set_display_name(room, step.user, step.connection, step.incarnation, step.display_name)
@@ -268,6 +312,9 @@ class Steps:
 
     async def _record_removal(self, room: RoomId, step: steps.RecordRemoval) -> Answer:
         at = times.from_ms(step.at_ms)
+        owner = self._known.owner(room)
+        if step.ban and owner is not None:
+            self._void.ban(owner[0], step.user)
         await self._admissions.remove(room, step.session_id, step.user, at, ban=step.ban)
         return None
 

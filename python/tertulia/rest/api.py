@@ -15,10 +15,11 @@ from typing import Any, Final, NamedTuple, NoReturn
 from starlette.requests import Request
 from starlette.responses import Response
 
+from tertulia.contract.requests import JoinRequest
 from tertulia.db.idempotency import HEADER as KEY_HEADER
 from tertulia.db.idempotency import Done
 from tertulia.db.sealed_answer import PURPOSE
-from tertulia.errors import MethodNotAllowed, NotAcceptable, Unauthorized, Unavailable
+from tertulia.errors import BadToken, MethodNotAllowed, NotAcceptable, Unauthorized, Unavailable
 from tertulia.ids import new_uuid
 from tertulia.limits import FAILED_COST, SharedLimit
 from tertulia.rest import auditing, targets
@@ -102,7 +103,7 @@ class Api:
         key = attempt.request.headers.get(KEY_HEADER) if attempt.request.method == "POST" else None
         if key is None:
             return await attempt.run(new_uuid(), again=False)
-        name = (attempt.caller.name, attempt.request.method, attempt.request.url.path)
+        name = (_holder(attempt), attempt.request.method, attempt.request.url.path.lower())
         content = raw if attempt.operation.body is None else bodies.canonical(raw or b"{}")
         return await self._once.run(key, name, content, attempt)
 
@@ -128,7 +129,10 @@ class _Attempt(NamedTuple):
             site=_site(self.request),
             again=again,
         )
-        answer = await self.operation.run(asked, self._admit)
+        try:
+            answer = await self.operation.run(asked, self._admit)
+        except BadToken as e:  # what the caller's credential goes back to has ended meanwhile
+            raise Unauthorized(e.message) from None
         auditing.note(self.services, self.request, self.operation.name, asked)
         return answer
 
@@ -158,6 +162,13 @@ def _site(request: Request) -> str:
 def _bucket(caller: Caller, site: str) -> str:
     """What a request's rate is counted by. Many hold the same invite or code: each address has a bucket of its own."""
     return f"{caller.name} {site}" if isinstance(caller, Invitee | CodeHolder) else caller.name
+
+
+def _holder(attempt: _Attempt) -> str:
+    """By whom an Idempotency-Key is: many hold the same invite, each to become a user of their own."""
+    caller, body = attempt.caller, attempt.body
+    is_shared = isinstance(caller, Invitee) and isinstance(body, JoinRequest)
+    return f"{caller.name} {body.user_id.lower()}" if is_shared else caller.name
 
 
 def _response(answer: Answer | Done) -> Response:

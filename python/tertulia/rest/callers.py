@@ -32,7 +32,8 @@ _UNKNOWN_KEY: Final = "the API key is unknown or was revoked"
 
 
 class Caller(Struct, frozen=True):
-    """An authorised caller. ``name`` is the same for the same credential: what idempotency and rate limits go by."""
+    """An authorised caller. ``name`` is the same for the same credential: what idempotency and rate limits go by (with
+    the user, the address, where many hold it)."""
 
     tenant_id: TenantId
     name: str

@@ -10,7 +10,7 @@ import msgspec
 from starlette.responses import Response
 
 from tertulia.contract.answers import Problem, ProblemField
-from tertulia.errors import Crowded, MethodNotAllowed, RateLimited, Refused, Unavailable
+from tertulia.errors import Crowded, MethodNotAllowed, NoSuchRange, RateLimited, Refused, Unavailable
 
 MEDIA_TYPE: Final = "application/problem+json"
 _HIDDEN: Final = "something went wrong on the server, and has been logged"
@@ -32,6 +32,8 @@ def problem(error: BaseException) -> Response:
         extra["WWW-Authenticate"] = "Bearer"
     if isinstance(error, MethodNotAllowed):
         extra["Allow"] = error.allow
+    if isinstance(error, NoSuchRange):
+        extra["Content-Range"] = f"bytes */{error.size}"
     if isinstance(error, RateLimited | Crowded):
         extra["Retry-After"] = str(max(1, math.ceil(error.retry_after)))
     body = Problem(

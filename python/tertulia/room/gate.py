@@ -41,7 +41,7 @@ class Gate:
             self._is_old = True
         else:
             self._is_old = False
-            self._room.agenda.run(steps.ReadRecord(tenant=None), ReadingSettings())
+            self._room.agenda.run(steps.ReadRecord(tenant=None, is_anew=True), ReadingSettings())
 
     def was_read(self, work: ReadingSettings, record: RoomRecord) -> None:
         """SQL says what they are."""

@@ -20,7 +20,8 @@ SPARE_EVENTS: Final = 100
 MAX_BROADCAST_BYTES: Final = 1024 * 1024
 """Once a room."""
 MAX_OWN_BYTES: Final = 256 * 1024
-"""Once a connection, so that a thousand that never confirm anything cost less than 300 MB."""
+"""Once a connection, beside one event that is larger than what is too much: so a thousand that never confirm anything
+cost less than 300 MB, or twice that if each has such a one."""
 
 
 class Kept(Struct, frozen=True, gc=False):
@@ -89,6 +90,10 @@ class _Own(NamedTuple):
     """An event for this connection alone, before that broadcast; None: that broadcast was not sent to it."""
 
 
+def _size(own: _Own) -> int:
+    return 0 if own.kept is None else len(own.kept.json)
+
+
 class Sent(Struct, eq=False):
     """What one connection was sent, in order: the events from ``first`` on."""
 
@@ -110,7 +115,7 @@ class Sent(Struct, eq=False):
         self.own.append(_Own(made, kept))
         self.own_bytes += len(kept.json)
         self.extra += 1
-        while len(self.own) > MAX_EVENTS or self.own_bytes > MAX_OWN_BYTES:
+        while len(self.own) > MAX_EVENTS or self.own_bytes - _size(self.own[0]) >= MAX_OWN_BYTES:
             self.forget(self._up_to(self.own[0]))
 
     def leave_out(self, broadcast: int) -> None:

@@ -19,6 +19,12 @@ _CALM: Final = 1.0
 
 SHARE: Final = 10
 """A call that everyone in the room hears of counts one more for each so many members."""
+STATE_SHARE: Final = 50
+"""So does one that says how its caller is now: its events are small, newer ones take the place of those that wait, and
+people use it again and again, in the largest rooms too."""
+KEEP_ALIVES: Final = (1.0, 5)
+"""KeepAlives a second, and at once, that are admitted whatever else was called: no other call costs anybody their seat.
+The interval is a second at least."""
 FAILED_JOIN: Final = 25
 """A JoinRoom that is refused counts as so many calls: guessing tokens is slow, a mistake is not."""
 ANOTHER_JOIN: Final = 25
@@ -38,6 +44,8 @@ TO_ALL: Final = frozenset(
     )
 )
 """The calls that everyone in the room hears of."""
+_STATES: Final = frozenset(("UpdateState", "RaiseHand"))
+"""Those of them that say how their caller is now."""
 _WEIGHTS: Final[Mapping[str, int]] = {
     "SetView": 4,
     "StartRecording": 10,
@@ -52,7 +60,9 @@ _WEIGHTS: Final[Mapping[str, int]] = {
 def cost_of(event: str, members: int) -> int:
     """How many calls a call of ``event`` counts as in a room of so many members."""
     weight = _WEIGHTS.get(event, 1)
-    return weight + members // SHARE if event in TO_ALL else weight
+    if event not in TO_ALL:
+        return weight
+    return weight + members // (STATE_SHARE if event in _STATES else SHARE)
 
 
 def cost_of_seat(members: int) -> int:
@@ -78,7 +88,16 @@ class Verdict(enum.Enum):
 class Rate:
     """``now`` is in seconds and never runs backwards."""
 
-    __slots__ = ("_at", "_burst", "_calls", "_first_refusal", "_last_refusal", "_limited_for", "_per_second")
+    __slots__ = (
+        "_at",
+        "_burst",
+        "_calls",
+        "_first_refusal",
+        "_keep_alives",
+        "_last_refusal",
+        "_limited_for",
+        "_per_second",
+    )
 
     def __init__(self, now: float, per_second: float, burst: int, limited_for: float) -> None:
         """``burst`` calls at once, ``per_second`` in the long run; refused for ``limited_for`` seconds: closed."""
@@ -86,6 +105,7 @@ class Rate:
         self._burst = float(burst)
         self._limited_for = limited_for
         self._calls = float(burst)
+        self._keep_alives: float = KEEP_ALIVES[1]
         self._at = now
         self._first_refusal = self._last_refusal = -_CALM
 
@@ -100,6 +120,14 @@ class Rate:
         self._last_refusal = now
         return Verdict.CLOSE if self.is_over else Verdict.REFUSE
 
+    def keep_alive(self, now: float) -> bool:
+        """Whether a KeepAlive that was refused as a call is admitted all the same."""
+        self._refill(now)
+        if self._keep_alives < 1:
+            return False
+        self._keep_alives -= 1
+        return True
+
     @property
     def is_over(self) -> bool:
         """Whether it has been refusing for too long."""
@@ -112,12 +140,14 @@ class Rate:
     def is_full(self, now: float) -> bool:
         """Whether it is as good as new."""
         self._refill(now)
-        return self._calls >= self._burst and now - self._last_refusal >= _CALM
+        is_refilled = self._calls >= self._burst and self._keep_alives >= KEEP_ALIVES[1]
+        return is_refilled and now - self._last_refusal >= _CALM
 
     def _refill(self, now: float) -> None:
-        calls = self._calls + (now - self._at) * self._per_second
+        passed, (per_second, most) = now - self._at, KEEP_ALIVES
         self._at = now
-        self._calls = min(self._burst, calls)
+        self._calls = min(self._burst, self._calls + passed * self._per_second)
+        self._keep_alives = min(most, self._keep_alives + passed * per_second)
 
 
 Who = tuple[RoomId, UserId]

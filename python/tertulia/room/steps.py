@@ -332,6 +332,8 @@ class ReadRecord(Struct, frozen=True, kw_only=True):
 
     tenant: TenantId | None
     """None: whosever it is."""
+    is_anew: bool = False
+    """It has changed: what is known of it, for while SQL is away, is of no use."""
 
 
 class ChangeSettings(Struct, frozen=True, kw_only=True):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
-from typing import ClassVar, Final
+from typing import ClassVar, Final, NoReturn
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -11,7 +12,7 @@ from msgspec import UNSET, UnsetType
 from tertulia.signalr.encoding import Head, checked, headed
 from tertulia.signalr.errors import ProtocolError
 from tertulia.signalr.framing import RECORD_SEPARATOR, RecordFramer
-from tertulia.signalr.messages import UNREAD, UNREADABLE, Message, Unread, Unreadable
+from tertulia.signalr.messages import UNREAD, UNREADABLE, Invocation, Message, Unread, Unreadable
 
 _decoder: Final = msgspec.json.Decoder(Message)
 _encoder: Final = msgspec.json.Encoder()
@@ -30,6 +31,8 @@ _TOKEN: Final = re.compile(rb'"(?:[^"\\]|\\.)*+"?|[\[{]+|[\]}]+', re.DOTALL)
 MAX_SKIPPED: Final = 5_000
 """Values, more or less, in a message that is skimmed: so many are skipped at once, a long text too."""
 _string: Final = msgspec.json.Decoder(str)
+_MAX_DIGITS: Final = 40
+"""Of an integer: Python takes quadratic time to read very long ones."""
 
 
 class _Head(msgspec.Struct, rename="camel"):
@@ -65,9 +68,9 @@ class JsonProtocol:
         except msgspec.ValidationError as error:
             if self._of_the_future(payload):
                 return None
-            return _of_head(payload, UNREADABLE, str(error))
+            return _with_arguments(_of_head(payload, UNREADABLE, str(error)), payload)
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-            return _of_head(payload, UNREADABLE, "Error reading JSON.")
+            return _with_arguments(_of_head(payload, UNREADABLE, "Error reading JSON."), payload)
 
     def skim(self, payload: bytes) -> Message | None:
         """A message whose content is not read; None for a type that is not known. Raises ProtocolError."""
@@ -102,6 +105,29 @@ def _of_head(payload: bytes, mark: Unreadable | Unread, cause: str) -> Message:
     if message is None:
         raise ProtocolError(cause)
     return message
+
+
+def _with_arguments(message: Message, payload: bytes) -> Message:
+    """A call that cannot be read, with its arguments nevertheless if all that is wrong is that they hold half of a
+    surrogate pair, or a number beyond a double's range, which is infinite then: the application knows in which field.
+    """
+    if not isinstance(message, Invocation):
+        return message
+    try:
+        said = json.loads(payload, parse_constant=_refuse_constant, parse_int=_integer)
+        arguments = said["arguments"]
+        _encoder.encode(msgspec.convert(said | {"arguments": []}, Message))
+    except (msgspec.MsgspecError, ValueError, KeyError, TypeError, RecursionError):
+        return message
+    return msgspec.structs.replace(message, arguments=arguments) if isinstance(arguments, list) else message
+
+
+def _integer(digits: str) -> int | float:
+    return int(digits) if len(digits) <= _MAX_DIGITS else float(digits)
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
 
 
 def _headed(head: _Head, mark: Unreadable | Unread) -> Message | None:

@@ -112,3 +112,14 @@ async def test_foreign_keys_hold_after_a_migration(database: Database, tenant: T
     with pytest.raises(sa.exc.IntegrityError):
         async with database.write() as connection:
             await connection.execute(sa.insert(ROOMS).values(room | {"status": "SCHEDULED", "created_at": AT}))
+
+
+async def test_who_was_banned_makes_no_invite(database: Database, directory: Directory, tenant: TenantId) -> None:
+    invites, guest = Invites(database), UserId(new_uuid())
+    room = await room_of(directory, tenant)
+    await invites.use(await invite_to(database, room), new_uuid(), guest, "G", AT)
+    await invite_to(database, room, made_by=guest)
+    await invites.ban(tenant, guest, AT)
+    with pytest.raises(BadToken):
+        await invite_to(database, room, made_by=guest)
+    assert len(await invites.of_room(room.id, AT)) == 1

@@ -81,6 +81,20 @@ async def test_calls_that_come_too_late_cost_no_more_than_calls(fleet: Fleet, sl
     await client.call("JoinRoom", {"roomId": room, "token": fleet.token(room, user)})
 
 
+@pytest.mark.parametrize("dialect", ["plain", "signalr"])
+async def test_no_other_call_costs_anybody_their_seat(fleet: Fleet, slow: Worker, dialect: str) -> None:
+    room = await fleet.room()
+    client = await (slow.connect() if dialect == "plain" else connect_signalr(slow))
+    await client.call("JoinRoom", {"roomId": room, "token": fleet.token(room, new_uuid())})
+    with pytest.raises(CallRefused, match="rate_limited"):
+        for _ in range(BURST):
+            await client.call("UpdateState", {"isMuted": True})
+    for _ in range(3):
+        await client.call("KeepAlive", {"received": 0})
+    with pytest.raises(CallRefused, match="rate_limited"):
+        await client.call("UpdateState", {"isMuted": True})
+
+
 async def test_what_a_user_has_spent_is_spent_for_their_next_connection_too(fleet: Fleet, slow: Worker) -> None:
     room, user = await fleet.room(), new_uuid()
     client, _ = await fleet.join(slow, room, user)

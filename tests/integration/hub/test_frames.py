@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from websockets.frames import Frame, Opcode
 from tertulia.contract.calls import CALLS
 from tertulia.ids import new_uuid
 from tests.integration.hub.harness import SETTINGS, CallRefused, Fleet, PlainClient, Worker
+from tests.integration.hub.signalr import connect_signalr
 
 LIMIT = 256 * 1024
 
@@ -306,11 +308,35 @@ async def test_a_call_that_asks_for_no_answer_is_seen_by_proxies(member: PlainCl
     assert pongs == [b""]
 
 
+@pytest.mark.parametrize("dialect", ["plain", "signalr"])
+async def test_both_dialects_read_numbers_and_texts_alike(fleet: Fleet, worker: Worker, dialect: str) -> None:
+    room = await fleet.room()
+    client = await (worker.connect() if dialect == "plain" else connect_signalr(worker))
+    await client.call("JoinRoom", {"roomId": room, "token": fleet.token(room, new_uuid())})
+    with pytest.raises(CallRefused, match="unknown_target: this room has no SFU"):  # it could be read
+        await client.call("SetView", {"videos": [{"userId": new_uuid(), "maxHeight": 720.0}]})
+    await client.call("KeepAlive", {"received": 0.0})
+    with pytest.raises(CallRefused, match=r"\bvideos\[0\].maxHeight: "):
+        await client.call("SetView", {"videos": [{"userId": new_uuid(), "maxHeight": 720.5}]})
+    with pytest.raises(CallRefused, match=r"\binvalid: text: "):
+        await client.call("SendChat", {"text": "\ud83d"})
+    send = client.socket.send
+
+    async def with_infinity(text: str) -> None:
+        await send(text.replace("Infinity", "1e999"))
+
+    client.socket.send = with_infinity  # type: ignore[method-assign, assignment]
+    with pytest.raises(CallRefused, match=r"\binvalid: candidate: "):
+        await client.call("SendIceCandidate", {"targetUserId": "sfu", "candidate": {"sdpMLineIndex": math.inf}})
+    with pytest.raises(CallRefused, match=r"\binvalid: received: "):
+        await client.call("KeepAlive", {"received": math.inf})
+
+
 async def test_more_calls_than_allowed(fleet: Fleet) -> None:
     worker = await fleet.worker(replace(SETTINGS, calls_per_second=0, burst=5))
     ann, _ = await fleet.join(worker, await fleet.room())
     for number in range(10):
-        await ann.post("KeepAlive", id=number)
+        await ann.post("UpdateState", {"isMuted": True}, id=number)
     frames = [await ann.frame(lambda f, n=n: f.get("replyTo") == n and f is not ann.frames[0]) for n in range(2, 10)]
     assert [f["error"]["code"] for f in frames if "error" in f] == ["rate_limited"] * 6
 
@@ -320,7 +346,7 @@ async def test_ten_seconds_of_it_close(fleet: Fleet) -> None:
     ann, _ = await fleet.join(worker, await fleet.room())
     with pytest.raises((ConnectionClosed, AssertionError)):  # whichever side notices first
         for number in itertools.count(100):
-            await ann.post("KeepAlive", id=number)
+            await ann.post("UpdateState", {"isMuted": True}, id=number)
             await ann.frame(lambda f, n=number: f.get("replyTo") == n)
     assert await ann.closed() == 1008
 

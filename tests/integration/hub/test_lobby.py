@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import struct
 
@@ -12,7 +11,7 @@ from websockets.exceptions import InvalidStatus
 
 from tertulia.ids import new_uuid
 from tertulia.sockets.lobby import MAX_MESSAGE, Lobby
-from tests.integration.hub.harness import Fleet, PlainClient, Worker
+from tests.integration.hub.harness import CallRefused, Fleet, PlainClient, Worker
 from tests.integration.hub.signalr import connect_signalr, negotiated
 
 LARGE = "v=0\r\n" + "a=x\r\n" * 20_000
@@ -86,9 +85,16 @@ async def test_behind_joinroom_large_messages_are_taken(fleet: Fleet, worker: Wo
     assert (await ann.event("ReceiveOffer"))["sdp"] == LARGE
 
 
-async def test_a_joinroom_that_is_refused_does_not_help(fleet: Fleet, worker: Worker) -> None:
-    room = await fleet.room()
-    client = await worker.connect()
-    assert await client.refused("JoinRoom", {"roomId": room, "token": "x"}) == "bad_token"
-    await client.send(json.dumps({"event": "SendOffer", "payload": {"targetUserId": "sfu", "sdp": LARGE}}))
-    assert await client.closed() == 1009
+@pytest.mark.parametrize("dialect", ["plain", "signalr"])
+async def test_who_is_in_no_room_any_more_or_was_refused_is_told_so(fleet: Fleet, worker: Worker, dialect: str) -> None:
+    room, large = await fleet.room(), {"targetUserId": "sfu", "sdp": LARGE}
+    refused = await _connected(worker, dialect)
+    with pytest.raises(CallRefused, match="bad_token"):
+        await refused.call("JoinRoom", {"roomId": room, "token": "x"})
+    left = await _connected(worker, dialect)
+    await left.call("JoinRoom", {"roomId": room, "token": fleet.token(room, new_uuid())})
+    await left.call("LeaveRoom")
+    for client in (refused, left):
+        with pytest.raises(CallRefused, match="not_joined"):
+            await client.call("SendOffer", large)
+        await client.call("JoinRoom", {"roomId": room, "token": fleet.token(room, new_uuid())})

@@ -146,7 +146,7 @@ async def test_what_waited_for_a_reader_that_the_hub_closes_is_missed(
     await ann.event("ParticipantJoined", userId=user)
     for _ in range(4):
         await ann.call("SendOffer", {"targetUserId": user, "sdp": "v=0" + "x" * 190_000})
-    await stalled.post("KeepAlive", id=2)  # one call too many
+    await stalled.post("UpdateState", {"isMuted": True}, id=2)  # one call too many
     await ann.event("ConnectionLost", userId=user)
     await stalled.cut()
     back, _ = await fleet.join(worker, room, user, resumeToken=stalled.result["resumeToken"])

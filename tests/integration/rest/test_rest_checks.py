@@ -403,6 +403,13 @@ async def test_a_quota_of_people_that_is_reached_is_said_before_joining(rest: Re
             await set_quotas(rest, Quotas(room_people=1))
             assert ask(room, eve) == [403, 403]
             assert ask(room, host) == ask(room, ann) == ask(other, eve) == [200, 200]
+            # 403 before 409: that the id is in use, and that the room is locked.
+            invite = rest.invite(room)
+            rest.ok("PATCH", f"/v1/rooms/{room}", {"settings": {"locked": True}})
+            for quotas in (Quotas(room_people=1), Quotas(people=1)):
+                await set_quotas(rest, quotas)
+                body = {"userId": eve}
+                rest.refused("POST", f"/v1/rooms/{room}/join", body, key=invite, status=403, code="quota_exceeded")
     finally:
         await set_quotas(rest, Quotas())
 

@@ -14,7 +14,7 @@ from tertulia.db.signing_keys import SigningKeys
 from tertulia.ids import RoomId, TenantId, UserId, new_uuid
 from tertulia.times import from_seconds
 from tertulia.tokens import ADMISSION_SECONDS, Tokens
-from tests.integration.rest.conftest import Rest, hub_call, new_id, next_frame, problem, run_command
+from tests.integration.rest.conftest import Rest, Start, hub_call, new_id, next_frame, problem, run_command
 from tests.integration.rest.recorded import in_sql
 
 
@@ -121,6 +121,38 @@ def test_the_same_request_again_is_one_use(rest: Rest) -> None:
     tokens = {join(rest, room, made["inviteToken"], user, headers=headers).json()["token"] for _ in range(2)}
     assert len(tokens) == 1
     problem(join(rest, room, made["inviteToken"]), 403, "forbidden")
+
+
+def test_an_invite_that_is_used_up_is_refused_before_what_is_in_the_way(rest: Rest) -> None:
+    room = rest.room(maxParticipants=1)
+    used, known = create(rest, room, maxUses=1)["inviteToken"], new_id()
+    assert join(rest, room, used, known).status_code == 200
+    problem(join(rest, room, used, known), 403, "forbidden")
+    problem(join(rest, room, used, headers={"Accept": "text/html"}), 403, "forbidden")
+    with rest.meeting(room, new_id()):
+        problem(join(rest, room, used), 403, "forbidden")
+
+
+def test_a_use_is_counted_once_there_is_an_answer(start: Start) -> None:
+    with start(stun_urls="") as rest:
+        room = rest.room()
+        invite = create(rest, room, maxUses=1)["inviteToken"]
+        problem(join(rest, room, invite), 503, "unavailable")  # neither STUN nor an SFU node is there
+        assert rest.ok("GET", f"/v1/rooms/{room}/invites")[0]["uses"] == 0
+
+
+def test_who_holds_the_same_invite_does_not_share_keys(rest: Rest) -> None:
+    room, headers = rest.room(), {"Idempotency-Key": "1"}
+    invite, first, second = rest.invite(room), new_id(), new_id()
+    answers = [join(rest, room, invite, user, headers=headers) for user in (first, second, first)]
+    tokens = [answer.json()["token"] for answer in answers]
+    assert tokens[0] == tokens[2] != tokens[1]
+
+
+def test_a_key_goes_by_the_path_however_it_is_spelt(rest: Rest) -> None:
+    room, user, headers = rest.room(), new_id(), {"Idempotency-Key": new_id()}
+    tokens = {join(rest, spelt, rest.key, user, headers=headers).json()["token"] for spelt in (room, room.upper())}
+    assert len(tokens) == 1
 
 
 async def test_a_use_that_was_broken_off_is_found_again(rest: Rest) -> None:

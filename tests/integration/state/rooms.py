@@ -11,7 +11,7 @@ from tertulia.redis.client import Redis
 from tertulia.room.answers import Joined
 from tertulia.room.messages import RoomMessage, decode
 from tertulia.room.participant import Removals
-from tertulia.room.steps import JoinSeat, Placement
+from tertulia.room.steps import Entry, JoinSeat, Placement
 from tertulia.state import keys
 from tertulia.state.rooms import RoomState
 
@@ -50,6 +50,7 @@ async def join(
     session: str | None = None,
     region: str = "us-east-1",
     node: str | None = "node-1",
+    entry: Entry = "open",
     **seat: Any,
 ) -> Joined:
     """Join, as a muted attendee called Ada unless told."""
@@ -67,6 +68,7 @@ async def join(
             removals=removals or {},
             incarnation=new_token("i"),
         ),
+        entry=entry,
     )
 
 

@@ -444,6 +444,7 @@ class Player:
     incarnations: list[str] = field(default_factory=lambda: ["never"])
     recordings: list[RecordingId] = field(default_factory=lambda: [RecordingId(new_uuid()) for _ in range(RECORDINGS)])
     sessions: list[SessionId] = field(default_factory=lambda: [SessionId(new_uuid())])
+    joins: int = 0
 
     def learn(self, call: Call, reply: Any) -> None:
         """Remember who sits, and in which incarnation."""
@@ -556,7 +557,9 @@ class Player:
             incarnation=new_token("i"),
         )
         entry = self.rng.choice(["open", "open", "waits", "locked"])
-        more = {"max_participants": LIMIT, "placement": placement, "entry": entry}
+        self.joins += 1
+        limit = 0 if self.joins % 10 == 0 else LIMIT
+        more = {"max_participants": limit, "placement": placement, "entry": entry}
         return Call(self.rng.randrange(HUBS), "join", (seat,), more, Ages(self._age(), removed=self._removed()))
 
     def _age(self) -> int:

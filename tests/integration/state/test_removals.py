@@ -6,9 +6,11 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
+from tertulia.contract.calls import Permissions
 from tertulia.errors import BadToken
 from tertulia.ids import SessionId
 from tertulia.redis.client import Redis
+from tertulia.room.answers import MustWait
 from tertulia.room.steps import KnownRoom
 from tertulia.state import keys
 from tertulia.state.rooms import RoomState
@@ -40,6 +42,22 @@ async def test_a_removed_user_needs_a_newer_token(rooms: RoomState) -> None:
     await join(rooms, room, user, admitted=removed.at_ms + 1)
     await rooms.end(room, "host")
     await join(rooms, room, user, admitted=admitted)
+
+
+async def test_with_the_seat_goes_what_a_host_had_made_of_the_user(redis: Redis, rooms: RoomState) -> None:
+    room, user, waits = new_room(), new_user(), new_user()
+    incarnation = (await join(rooms, room, new_user())).incarnation
+    await join(rooms, room, user)
+    muted = Permissions(unmute=False)
+    await rooms.control(room, user, incarnation, role="host", lowers_hand=False, is_spotlit=None, permissions=muted)
+    await rooms.admit(room, [waits], incarnation)
+    for removed in (user, waits):
+        await rooms.remove(room, removed)
+        assert await rooms.role(room, removed) is None
+        with pytest.raises(MustWait):
+            await join(rooms, room, removed, admitted=now_ms() + 1000, entry="waits")
+    again = (await join(rooms, room, user, admitted=now_ms() + 1000)).participant
+    assert (again.role, again.permissions) == ("attendee", muted)
 
 
 async def test_who_has_just_left_is_removed_too(rooms: RoomState) -> None:

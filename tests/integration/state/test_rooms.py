@@ -82,6 +82,13 @@ async def test_a_full_room_refuses_all_but_its_members(redis: Redis, rooms: Room
     assert await counts(redis, room) == (2, 2, 2)
 
 
+async def test_who_finds_no_place_makes_no_room(redis: Redis, rooms: RoomState) -> None:
+    room = new_room()
+    with pytest.raises(RoomFull):
+        await join(rooms, room, new_user(), limit=0)
+    assert await ttls(redis, room) == {}
+
+
 async def test_racing_joins_never_overrun_the_limit(redis_url: str) -> None:
     clients = await asyncio.gather(*(connect_redis(redis_url) for _ in range(8)))
     try:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tertulia.http.ranges import Span, Unsatisfiable, span_of
+from tertulia.errors import NoSuchRange
+from tertulia.http.ranges import Span, span_of
 
 
 @pytest.mark.parametrize(
@@ -55,5 +56,5 @@ def test_what_is_not_one_is_ignored(header: str | None) -> None:
     [("bytes=1000-", 1000), ("bytes=1000-2000", 1000), ("bytes=-0", 1000), ("bytes=0-", 0), ("bytes=-5", 0)],
 )
 def test_what_the_file_does_not_have(header: str, size: int) -> None:
-    with pytest.raises(Unsatisfiable):
+    with pytest.raises(NoSuchRange):
         span_of(header, size)

@@ -91,9 +91,20 @@ def test_large_events_are_bounded_by_their_bytes() -> None:
         broadcasts.add(_kept(number, size=200_000))
         sent.add(_kept(number, size=200_000), broadcasts.made)
     kept = sent.since(broadcasts)
-    assert sum(len(one.json) for one in kept) <= journal.MAX_BROADCAST_BYTES + journal.MAX_OWN_BYTES
+    assert sum(len(one.json) for one in kept) <= journal.MAX_BROADCAST_BYTES + journal.MAX_OWN_BYTES + 200_000
     assert kept[-1] == _kept(19, size=200_000)
     assert sent.first + len(kept) == 40
+
+
+def test_at_least_so_many_bytes_for_one_connection_are_kept() -> None:
+    broadcasts = Broadcasts()
+    sent = Sent(0)
+    for number in range(5):
+        sent.add(_kept(number, size=150_000), broadcasts.made)
+    assert sent.since(broadcasts) == [_kept(3, size=150_000), _kept(4, size=150_000)]
+    for number in range(5, 8):
+        sent.add(_kept(number, size=journal.MAX_OWN_BYTES), broadcasts.made)
+        assert sent.since(broadcasts) == [_kept(number, size=journal.MAX_OWN_BYTES)]
 
 
 def test_who_has_confirmed_everything_holds_nothing() -> None:

@@ -35,10 +35,23 @@ def admitted(rate: Rate, cost: int, seconds: float) -> int:
 def test_a_call_counts_for_those_who_hear_of_it() -> None:
     assert set(CALLS) >= TO_ALL
     assert [cost_of("SendChat", members) for members in (2, 9, 10, 100, 1000)] == [1, 1, 2, 11, 101]
+    assert [cost_of(event, 1000) for event in ("UpdateState", "RaiseHand")] == [21, 21]
+    assert [cost_of("UpdateState", members) for members in (49, 50, 500)] == [1, 2, 11]
     others = ("KeepAlive", "SendIceCandidate", "SetView", "NoSuchCall")
     assert [cost_of(event, 1000) for event in others] == [1, 1, 4, 1]
     assert [cost_of("LeaveRoom", members) for members in (2, 1000)] == [1, 101]
     assert [cost_of_seat(members) for members in (2, 100, 1000)] == [25, 45, 225]
+
+
+def test_whatever_was_called_a_keep_alive_is_admitted() -> None:
+    rate = new_rate()
+    assert rate.call(0.0, 5000) is Verdict.ADMIT
+    assert [rate.keep_alive(0.0) for _ in range(7)] == [True] * 5 + [False] * 2
+    assert all(rate.keep_alive(float(second)) for second in range(1, 40))
+    assert rate.call(40.0) is Verdict.REFUSE
+    assert rate.is_full(51.0)
+    assert rate.keep_alive(51.0)
+    assert [rate.is_full(now) for now in (51.5, 52.0)] == [False, True]
 
 
 @pytest.mark.parametrize("members", [4, 100, 1000])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -176,11 +177,21 @@ def test_json_that_is_not_utf8() -> None:
 
 
 @pytest.mark.parametrize(
-    "argument", ['"\\ud83d"', '"\\ude00\\ud83d"', "1e999", '{"a":[-1e999]}', '{"\\udc00":1}', "12" * 9000]
+    ("argument", "read"),
+    [
+        ('"\\ud83d"', "\ud83d"),
+        ('"\\ude00\\ud83d"', "\ude00\ud83d"),
+        ("1e999", math.inf),
+        ('{"a":[-1e999]}', {"a": [-math.inf]}),
+        ('{"\\udc00":1}', {"\udc00": 1}),
+        ("12" * 9000, math.inf),
+    ],
 )
-def test_json_of_which_an_argument_cannot_be_read(argument: str) -> None:
+def test_json_of_which_an_argument_has_no_place_in_a_text_or_a_double(argument: str, read: Any) -> None:
     call = f'{{"type":1,"target":"a","invocationId":"7","arguments":[{argument}]}}'
-    assert JSON.decode(call.encode()) == Invocation("a", [UNREADABLE], "7")
+    assert JSON.decode(call.encode()) == Invocation("a", [read], "7")
+    wrong = call.removesuffix("}") + ',"headers":{"a":1}}'
+    assert JSON.decode(wrong.encode()) == Invocation("a", [UNREADABLE], "7")
     stream = call.replace('"type":1', '"type":4')
     assert JSON.decode(stream.encode()) == StreamInvocation("7", "a", [UNREADABLE])
 

@@ -8,15 +8,14 @@ from tertulia.contract.answers import AuditList, AuditView
 from tertulia.contract.requests import AuditQuery
 from tertulia.db.models import AuditEntry
 from tertulia.db.paging import Position, read_cursor
-from tertulia.rest.moments import moment
 from tertulia.rest.operation import Answer, Asked, Call
-from tertulia.times import rfc3339
+from tertulia.times import from_rfc3339, rfc3339
 
 
 async def find_page(asked: Asked[AuditQuery]) -> tuple[Position | None, datetime | None]:
     """Where the page begins (None: at the newest entry), and where the log does. Raises Invalid."""
     query = asked.body
-    return read_cursor(query.cursor) if query.cursor else None, moment(query.since, "since") if query.since else None
+    return read_cursor(query.cursor) if query.cursor else None, from_rfc3339(query.since) if query.since else None
 
 
 async def list_page(call: Call[AuditQuery], begin: tuple[Position | None, datetime | None]) -> Answer:

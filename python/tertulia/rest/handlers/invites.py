@@ -16,12 +16,11 @@ from tertulia.errors import FieldError, Invalid, PasswordRequired
 from tertulia.ids import TenantId, UserId
 from tertulia.rest.calendar import calendar
 from tertulia.rest.callers import Caller, CodeHolder, Member, Owner, SignedIn
-from tertulia.rest.moments import moment
 from tertulia.rest.operation import Answer, Asked, Call
 from tertulia.rest.services import Services
 from tertulia.rest.targets import OfInvite, OfRoom
 from tertulia.rest.views import invite_view
-from tertulia.times import from_seconds, rfc3339
+from tertulia.times import from_rfc3339, from_seconds, rfc3339
 from tertulia.tokens import Admission, Issued
 
 
@@ -108,7 +107,7 @@ def _event(body: CreateInvite, room: Room) -> _Event | None:
     if event is UNSET:
         return None
     title = room.title if event.title is UNSET else event.title
-    starts_at = room.scheduled_for if event.starts_at is UNSET else moment(event.starts_at, "event.startsAt")
+    starts_at = room.scheduled_for if event.starts_at is UNSET else from_rfc3339(event.starts_at)
     missing = [("event.title", title is None), ("event.startsAt", starts_at is None)]
     if title is None or starts_at is None:
         raise Invalid([FieldError(field, "is required: the room has none") for field, lacks in missing if lacks])

@@ -7,7 +7,7 @@ from tertulia.contract.fields import Role
 from tertulia.contract.requests import EntryQuery, EntryView, JoinRequest
 from tertulia.db.directory import GUEST_NAME
 from tertulia.db.invites import TAKEN
-from tertulia.errors import AlreadyExists, FieldError, RoomLocked
+from tertulia.errors import AlreadyExists, FieldError, QuotaExceeded, Refused, RoomLocked
 from tertulia.rest.callers import Caller, Invitee, Member, Owner, SignedIn
 from tertulia.rest.handlers.connection_tests import check_no_test
 from tertulia.rest.operation import Answer, Asked, Call
@@ -18,14 +18,6 @@ from tertulia.room.steps import Entry
 from tertulia.state.rooms import LOCKED
 from tertulia.times import from_seconds, rfc3339
 from tertulia.tokens import Admission, Issued
-
-
-async def check_entry(asked: Asked[EntryQuery], joiner: Joiner) -> None:
-    """What keeps a join out, without joining. Raises RoleNotAllowed, AlreadyExists, RoomLocked, RoomFull, Forbidden,
-    QuotaExceeded."""
-    if isinstance(asked.caller, Invitee):
-        await asked.reads.check_uses(asked.caller.claims)
-    await check(asked, joiner)
 
 
 async def entry(call: Call[EntryQuery], joiner: Joiner) -> Answer:
@@ -41,17 +33,22 @@ async def entry(call: Call[EntryQuery], joiner: Joiner) -> Answer:
 
 
 async def check(asked: Asked[JoinRequest] | Asked[EntryQuery], joiner: Joiner) -> None:
-    """Early advice: JoinRoom decides. Raises Forbidden, RoleNotAllowed, AlreadyExists, RoomLocked, RoomFull,
-    QuotaExceeded."""
+    """Early advice: JoinRoom decides. Raises Forbidden, RoleNotAllowed, QuotaExceeded, AlreadyExists, RoomLocked,
+    RoomFull."""
     check_no_test(joiner.room)  # its tokens are those that it came with
     await _check_role(asked, joiner)
-    check_id(asked, joiner)
-    await _check_lock(asked, joiner)
-    if not _is_the_host(joiner):
-        await _check_room(asked, joiner)
+    if isinstance(asked.caller, Invitee) and not asked.again:
+        await asked.reads.check_uses(asked.caller.claims)
     if joiner.quotas.people is not None:
         seat = (joiner.room.id, joiner.user_id)
         await asked.reads.check_people(asked.caller.tenant_id, seat, joiner.quotas.people)
+    full = None if _is_the_host(joiner) else await _full(asked, joiner)
+    if isinstance(full, QuotaExceeded):
+        raise full
+    check_id(asked, joiner)
+    await _check_lock(asked, joiner)
+    if full is not None:
+        raise full
 
 
 def _is_the_host(joiner: Joiner) -> bool:
@@ -70,13 +67,15 @@ async def _check_role(asked: Asked[JoinRequest] | Asked[EntryQuery], joiner: Joi
         raise not_admitted(role_of(asked.caller, joiner))
 
 
-async def _check_room(asked: Asked[JoinRequest] | Asked[EntryQuery], joiner: Joiner) -> None:
+async def _full(asked: Asked[JoinRequest] | Asked[EntryQuery], joiner: Joiner) -> Refused | None:
+    """Why there is no place for them; None: there is one."""
     room = joiner.room
     count = await asked.reads.participant_count(room.id)
     if count is None or count < most_in_room(room.settings, joiner.quotas):
-        return
-    if not await asked.reads.is_in_meeting(room.id, joiner.user_id):
-        raise room_is_full(room.settings, joiner.quotas)
+        return None
+    if await asked.reads.is_in_meeting(room.id, joiner.user_id):
+        return None
+    return room_is_full(room.settings, joiner.quotas)
 
 
 async def _check_lock(asked: Asked[JoinRequest] | Asked[EntryQuery], joiner: Joiner) -> None:
@@ -102,9 +101,7 @@ async def join(call: Call[JoinRequest], joiner: Joiner) -> Answer:
     """A room token for the user, and where to go with it."""
     services = call.services
     name = call.body.display_name or (joiner.known.display_name if joiner.known else GUEST_NAME)
-    admission = _admission(call, joiner)
-    await _ensure_user(call, joiner, name)
-    issued = await _issue(call, joiner, name, admission)
+    issued = await _issue(call, joiner, name, _admission(call, joiner))
     grant = JoinGrant(
         token=issued.token,
         ice_servers=await services.ice.servers(joiner.user_id, issued.expires_at),
@@ -112,6 +109,7 @@ async def join(call: Call[JoinRequest], joiner: Joiner) -> Answer:
         hub_url=call.base.hub_url,
         expires_at=rfc3339(from_seconds(issued.expires_at)),
     )
+    await _ensure_user(call, joiner, name)  # an invite is used for an answer only
     return Answer(200, grant)
 
 

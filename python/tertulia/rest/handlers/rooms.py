@@ -15,11 +15,10 @@ from tertulia.db.paging import Position, read_cursor
 from tertulia.ids import RoomId
 from tertulia.rest import targets
 from tertulia.rest.callers import Owner, SignedIn
-from tertulia.rest.moments import moment
 from tertulia.rest.operation import Answer, Asked, Call
 from tertulia.rest.targets import NewRoom, OfRoom
 from tertulia.rest.views import room_view
-from tertulia.times import from_seconds, rfc3339
+from tertulia.times import from_rfc3339, from_seconds, rfc3339
 from tertulia.tokens import JOIN_TOKEN_SECONDS, Admission
 
 
@@ -30,16 +29,16 @@ class RoomChange(OfRoom, frozen=True):
 
 
 async def find_new(asked: Asked[CreateRoom]) -> NewRoom:
-    """Raises Invalid: ``scheduledFor`` is no time."""
+    """Who is to host it, and when its meeting is to begin."""
     at = asked.body.scheduled_for
-    scheduled_for = None if at is UNSET else moment(at, "scheduledFor")
+    scheduled_for = None if at is UNSET else from_rfc3339(at)
     return NewRoom(await targets.host(asked), scheduled_for)
 
 
 async def find_changed(asked: Asked[ChangeRoom]) -> RoomChange:
-    """Raises Invalid: ``scheduledFor`` is no time; NotFound."""
+    """Raises NotFound."""
     at = asked.body.scheduled_for
-    scheduled_for = moment(at, "scheduledFor") if isinstance(at, str) else at
+    scheduled_for = from_rfc3339(at) if isinstance(at, str) else at
     return RoomChange((await targets.room(asked)).room, scheduled_for)
 
 

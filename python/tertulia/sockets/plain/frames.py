@@ -10,7 +10,7 @@ import functools
 from typing import Any, Final, NamedTuple, Union
 
 import msgspec
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Raw, Struct, UnsetType
 
 from tertulia import strict_json
 from tertulia.contract.calls import CALLS, MAY_LACK_PAYLOAD, SendAnswer, SendOffer
@@ -25,7 +25,7 @@ from tertulia.validation import has_bad_text
 MAX_FRAME: Final = 256 * 1024
 """Bytes of one message, fragments together."""
 MAX_SKIMMED: Final = 16 * 1024
-"""Bytes of a frame in which :func:`id_of` looks for the id, whatever is in it; in a longer one if it has few values."""
+"""Bytes of a frame in which :func:`head_of` looks, whatever is in it; in a longer one if it has few values."""
 MAX_COMMAS: Final = 4096
 """Of such a longer one: an offer has some hundred."""
 MAX_ID: Final = 64
@@ -69,8 +69,16 @@ class _Refused(Struct):
     error: _Error
 
 
-class _Identified(Struct):
+class Head(Struct):
+    """What is read of a call that came beyond the rate limit; ``event`` is any JSON."""
+
     id: Id | None = None
+    event: Raw = Raw()
+
+    @property
+    def is_keep_alive(self) -> bool:
+        """Whether it is one, as clients write it."""
+        return bytes(self.event) == b'"KeepAlive"'
 
 
 def _frame_kind(name: str, payload: type[Wire]) -> type[Struct]:
@@ -83,7 +91,8 @@ def _frame_kind(name: str, payload: type[Wire]) -> type[Struct]:
 _frames: Final[msgspec.json.Decoder[Any]] = msgspec.json.Decoder(
     Union[tuple(_frame_kind(name, payload) for name, payload in CALLS.items())]  # noqa: UP007 - of what is not known here
 )
-_ids: Final = msgspec.json.Decoder(_Identified)
+_heads: Final = msgspec.json.Decoder(Head)
+_NO_HEAD: Final = Head()
 _ABSENT: Final = {name: payload() for name, payload in CALLS.items() if payload in MAY_LACK_PAYLOAD}
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -111,16 +120,16 @@ def parse(data: bytes) -> Call | Unreadable:
     return _parse_slowly(data)
 
 
-def id_of(data: bytes) -> Id | None:
-    """The id of a call that is not read, since it came beyond the rate limit: msgspec skips the rest. None: there is
-    none, or it would take too long to find."""
+def head_of(data: bytes) -> Head:
+    """The id and the event of a call that is not read, since it came beyond the rate limit: msgspec skips the rest.
+    Nothing in it: there is none, or it would take too long to find."""
     if len(data) > MAX_SKIMMED and not (_has_few_brackets(data) and data.count(b",") <= MAX_COMMAS):
-        return None
+        return _NO_HEAD
     try:
-        call = _ids.decode(data).id
+        head = _heads.decode(data)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
-        return None
-    return call if _is_id(call) else None
+        return _NO_HEAD
+    return head if _is_id(head.id) else _NO_HEAD
 
 
 def event_frame(event: Event) -> bytes:

@@ -49,7 +49,7 @@ class PlainSocket(OutgoingSocket):
         self._hub = hub
         self._place = place
         self._bound = MAX_MESSAGE
-        """Bytes of a message: few, until a JoinRoom is under way."""
+        """Bytes of a message: few, until it has called JoinRoom."""
         self._id = ConnectionId(new_token("c_"))
         self._parts: list[bytes] | None = None
         """The fragments of a message that is still incomplete, ``_size`` bytes together."""
@@ -85,9 +85,9 @@ class PlainSocket(OutgoingSocket):
         """Answer a call with an error."""
         self.write_wire(wire(frames.refusal_frame(call, error), binary=False))
 
-    def widen(self, *, wide: bool) -> None:
-        """Take large messages, or small ones only."""
-        self._bound = frames.MAX_FRAME if wide else MAX_MESSAGE
+    def widen(self) -> None:
+        """Take large messages."""
+        self._bound = frames.MAX_FRAME
 
     def joined(self) -> None:
         """It has a seat."""
@@ -108,7 +108,7 @@ class PlainSocket(OutgoingSocket):
 
     @property
     def is_proven(self) -> bool:
-        """Whether a JoinRoom has succeeded or is under way."""
+        """Whether it has called JoinRoom."""
         return self._bound == frames.MAX_FRAME
 
     def refuse_size(self) -> None:
@@ -160,7 +160,8 @@ class PlainSocket(OutgoingSocket):
 
     def _message(self, data: bytes, *, is_admitted: bool) -> None:
         if not is_admitted:
-            self._hub.limited(self, frames.id_of(data))
+            head = frames.head_of(data)
+            self._hub.limited(self, head.id, is_keep_alive=head.is_keep_alive)
             return
         try:
             call = frames.parse(data)

@@ -44,7 +44,8 @@ class SignalRHub:
     def received(self, connection: HubConnection, message: Tracked) -> None:
         """A message. Streams and completions belong to no call that we have; they are ignored."""
         if isinstance(message, Invocation | StreamInvocation) and message.arguments == [UNREAD]:
-            self._hub.limited(connection.state, Call(message.invocation_id, message.target))
+            call = Call(message.invocation_id, message.target)
+            self._hub.limited(connection.state, call, is_keep_alive=message.target.lower() == "keepalive")
         elif isinstance(message, Invocation):
             self._invoked(connection.state, message)
         elif isinstance(message, StreamInvocation):
@@ -81,6 +82,6 @@ class SignalRHub:
         if converted is not None:
             self._hub.call(client, call, event, converted)
         elif arguments.is_json(payload):
-            self._hub.call(client, call, event, payload)
+            self._hub.call(client, call, event, arguments.with_whole_numbers(payload))
         else:
             self._hub.malformed(client, call, Malformed("the argument is too deep, or has no equivalent in JSON"))

@@ -83,7 +83,7 @@ class SignalRSocket(OutgoingSocket):
 
     @property
     def is_proven(self) -> bool:
-        """Whether a JoinRoom has succeeded or is under way."""
+        """Whether it has called JoinRoom."""
         return self._connection.core.is_wide
 
     def refuse_size(self) -> None:

@@ -17,15 +17,16 @@ if removed_at and admitted <= tonumber(removed_at) then return {'void'} end
 local stands = not first and redis.call('HGET', standing, user)
 local may_enter = entry == 'open' or stands == 'host' or (stands and entry ~= 'closed')
 if not may_enter and (first or redis.call('HEXISTS', participants, user) == 0) then return {entry} end
+
+local others, old = {}, false
+local all = first and {} or redis.call('HGETALL', participants)
+for i = 1, #all, 2 do
+  if all[i] == user then old = all[i + 1] else others[#others + 1] = all[i + 1] end
+end
+if not old and limit >= 0 and #others >= limit then return {'full'} end
 if first then
   create(region, node, session, recording, incarnation)
   if was_open ~= '' then redis.call('HSET', room, 'sessionUnread', 'true') end
-end
-
-local others, old = {}, false
-local all = redis.call('HGETALL', participants)
-for i = 1, #all, 2 do
-  if all[i] == user then old = all[i + 1] else others[#others + 1] = all[i + 1] end
 end
 
 local me, replaced, resumed = cjson.decode(new), false, false
@@ -37,8 +38,6 @@ if old then
   resumed = returning ~= '' and returning == was.resume
   replaced = was.connectionId ~= me.connectionId and old
   if resumed or not replaced then me.seat = was.seat end
-elseif limit >= 0 and #others >= limit then
-  return {'full'}
 else
   local may = redis.call('HGET', standing, 'may:' .. user)
   me.joinedAt, me.role, me.permissions = iso(now), stands or me.role, may and cjson.decode(may) or me.permissions

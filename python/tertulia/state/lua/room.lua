@@ -35,11 +35,13 @@ local function forget_removals(session)
   if of and of ~= session then redis.call('DEL', removed) end
 end
 
--- Void the tokens of a user's admissions until `at`, for a session.
+-- Void the tokens of a user's admissions until `at`, for a session, and the role in which a host had let them in. What a
+-- host had said of their permissions stays.
 local function void(user, at, session)
   forget_removals(session)
   if at > tonumber(redis.call('HGET', removed, user) or '0') then
     redis.call('HSET', removed, user, ms(at), '', session)
+    redis.call('HDEL', standing, user)
   end
 end
 

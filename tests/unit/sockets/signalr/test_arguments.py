@@ -31,6 +31,7 @@ def test_a_flat_payload_without_a_fault_becomes_the_contracts_struct() -> None:
     ("event", "payload"),
     [
         ("SendChat", {"text": "a\0b"}),
+        ("SendChat", {"text": "a\ud83d"}),
         ("SendChat", {"text": ""}),
         ("SendChat", {"text": 1}),
         ("SendChat", {}),
@@ -62,7 +63,6 @@ def test_what_json_can_say(value: Any) -> None:
         {1: "a"},
         {None: "a"},
         float("nan"),
-        float("inf"),
         {"a": [{"b": b""}]},
         [[[{2: 1}]]],
         nested(MAX_DEPTH + 1),
@@ -74,3 +74,21 @@ def test_what_json_cannot_say(value: object) -> None:
 
 def test_a_payload_as_deep_as_allowed() -> None:
     assert arguments.is_json(nested(MAX_DEPTH))
+
+
+def test_a_number_beyond_a_double_is_one_that_is_told() -> None:
+    assert arguments.is_json({"a": [float("inf")]})
+
+
+@pytest.mark.parametrize(
+    ("said", "read"),
+    [
+        (5.0, 5),
+        ({"videos": [{"maxHeight": 720.0}]}, {"videos": [{"maxHeight": 720}]}),
+        ([1.5, -3.0, 2.0**53, True, "5.0", None], [1.5, -3, 2.0**53, True, "5.0", None]),
+        (float("inf"), float("inf")),
+    ],
+)
+def test_a_whole_number_is_one_however_it_is_written(said: Any, read: Any) -> None:
+    found = arguments.with_whole_numbers(said)
+    assert (found, repr(found)) == (read, repr(read))
