@@ -42,6 +42,10 @@ class Fraction(Struct, frozen=True, tag="fraction"):
     done: float
 
 
+class Alive(Struct, frozen=True, tag="alive"):
+    """It gets on, by less than a fraction could say: it reads a long recording, or encodes a long track."""
+
+
 class Nothing(Struct, frozen=True, tag="nothing"):
     """There is nothing that can be played: ``reason`` says why."""
 
@@ -55,5 +59,5 @@ class Broken(Struct, frozen=True, tag="broken"):
     is_disk: bool
 
 
-Said = Fraction | Films | Nothing | Broken
+Said = Fraction | Alive | Films | Nothing | Broken
 """One line on the standard output of the process, as JSON."""

@@ -146,7 +146,12 @@ class Worker:
                 return await gather(self._storage, self._recordings, job, await self._clock.now())
             case effects.Film(ticket, job):
                 _log.info("making a film", recording=job.id, layout=job.layout, attempt=job.attempts)
-                return await make(self._place(job), job, lambda done: self._feed(inputs.Progressed(ticket, done)))
+                return await make(
+                    self._place(job),
+                    job,
+                    lambda done: self._feed(inputs.Progressed(ticket, done)),
+                    lambda: self._feed(inputs.Alive(ticket)),
+                )
             case effects.Store(ticket, job, films):
                 shipping = Shipping(
                     self._storage,

@@ -142,7 +142,7 @@ async def test_what_turns_up_while_a_film_is_made_is_not_listed_as_being_in_it(l
     job = await Jobs(local.database).claim("test", now(), 60.0)
     assert job is not None
     place, storage = Place(local.recordings, row.id), storage_of(local)
-    films = await make(place, job, lambda done: None)
+    films = await make(place, job, lambda done: None, lambda: None)
     assert isinstance(films, Films)
     local.write_part(row, 2.0, node="late", begin=2.0)
     await Shipping(storage, None, place, job, lambda done: None).run(films)

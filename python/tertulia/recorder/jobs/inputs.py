@@ -86,6 +86,13 @@ class Progressed:
 
 
 @dataclass(frozen=True, slots=True)
+class Alive:
+    """The step gets on, by less than a fraction could say."""
+
+    ticket: int
+
+
+@dataclass(frozen=True, slots=True)
 class Renewed:
     """SQL's answer to a renewal that was asked for at ``asked_at``; ``held``: the job is still ours."""
 
@@ -94,4 +101,4 @@ class Renewed:
     held: bool
 
 
-Input: TypeAlias = Tick | Stop | Answer | Progressed | Renewed
+Input: TypeAlias = Tick | Stop | Answer | Progressed | Alive | Renewed

@@ -32,6 +32,7 @@ from tertulia.recorder.jobs.effects import (
     Verdict,
 )
 from tertulia.recorder.jobs.inputs import (
+    Alive,
     Answer,
     Closed,
     Fault,
@@ -59,7 +60,7 @@ RENEW: Final = 5.0
 MARGIN: Final = 1.0
 """A recorder takes its lease for over so many seconds before it is."""
 STALL: Final = 300.0
-"""Seconds without any progress, after which the making of a film is taken to hang. Storage has deadlines of its own."""
+"""Seconds without a sign of life after which the making of a film is taken to hang. Storage has deadlines of its own."""
 STOP: Final = 4.0
 """Seconds that a recorder may take to stop. Then it ends as it is, which does no harm either."""
 
@@ -86,6 +87,10 @@ class Recorder:
                 if ticket == self._ticket and isinstance(self.state, Working):
                     self.state.pace.reach(fraction, now)
                 return []
+            case Alive(ticket):
+                if ticket == self._ticket and isinstance(self.state, Working):
+                    self.state.pace.live(now)
+                return []
             case Renewed():
                 return self._renewed(what, now)
             case Answer(ticket, outcome):
@@ -102,8 +107,8 @@ class Recorder:
                 return [Claim(self._next())]
             case Working(lease=lease) | Closing(lease=lease) if now >= lease.until:
                 return self._lost(now)
-            case Working(stage="composing", pace=pace) if now - pace.grew_at > STALL:
-                return self._fault(self.state, Fault(f"no progress for {STALL / 60:.0f} minutes", Cause.FILM))
+            case Working(stage="composing", pace=pace) if now - pace.alive_at > STALL:
+                return self._fault(self.state, Fault(f"no sign of life for {STALL / 60:.0f} minutes", Cause.FILM))
             case Closing(again_at=again_at) if again_at is not None and now >= again_at:
                 return [*self._renewal(now), *self._close(self.state.job, self.state.lease, self.state.verdict)]
         return self._renewal(now)

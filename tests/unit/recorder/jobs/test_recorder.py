@@ -212,7 +212,21 @@ def test_a_step_that_hangs_is_ended(run: Run) -> None:
     assert run.kinds() == ["Abort", "Close"]
     verdict = closes(run).verdict
     assert isinstance(verdict, effects.Failed)
-    assert "no progress for 5 minutes" in verdict.error
+    assert "no sign of life for 5 minutes" in verdict.error
+
+
+def test_what_gets_on_without_a_fraction_does_not_hang(run: Run) -> None:
+    run.until("film")
+    for _ in range(int(3 * STALL)):
+        run.feed(inputs.Alive(run.ticket))
+        run.renewed()
+        run.tick(1.0)
+        assert "Abort" not in run.kinds()
+    for _ in range(int(STALL)):
+        run.feed(inputs.Alive(run.ticket - 1))
+        run.renewed()
+        run.tick(1.0)
+    assert run.kinds() == ["Abort", "Close"], "an earlier step's sign of life counts for nothing"
 
 
 def test_the_verdict_is_said_again_until_the_database_answers(run: Run) -> None:

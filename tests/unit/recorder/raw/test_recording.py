@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tertulia.recorder.raw.recording import Recording, Span, Speaking, Unplayable, read
+from tertulia.recorder.raw.track_file import PULSE_PACKETS
 from tests.recordings.content import Encoded
 from tests.recordings.sending import SentTrack
 from tests.recordings.stage import Stage
@@ -60,6 +61,19 @@ def test_tracks_can_be_read_again(stage: Stage) -> None:
     (track,) = _finish(stage).tracks
     assert len(list(track.samples())) == 50
     assert list(track.samples()) == list(track.samples())
+
+
+def test_whoever_reads_a_long_recording_can_say_that_it_gets_on(stage: Stage) -> None:
+    stage.part()
+    _talk(stage, 0.0, 2.5 * PULSE_PACKETS / 50)
+    stage.finish(0.0)
+    pulses: list[int] = []
+    (track,) = read(stage.directory, lambda: pulses.append(1)).tracks
+    assert len(pulses) == 3
+    next(samples := track.samples())
+    assert len(pulses) == 4, "while they are read, not before"
+    assert len(list(samples)) > 2 * PULSE_PACKETS
+    assert len(pulses) == 6
 
 
 def test_one_person_on_two_connections_is_one(stage: Stage) -> None:
