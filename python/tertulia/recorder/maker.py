@@ -21,7 +21,7 @@ from tertulia.ids import UserId
 from tertulia.recorder.film.compose import compose, digest
 from tertulia.recorder.film.encode import whole
 from tertulia.recorder.film.layout import Layout
-from tertulia.recorder.films import Alive, Broken, File, Films, Fraction, Nothing, Said, TrackFile
+from tertulia.recorder.films import Alive, Broken, File, Films, Finished, Fraction, Nothing, Said, TrackFile, read_films
 from tertulia.recorder.place import WORK
 from tertulia.recorder.raw import export
 from tertulia.recorder.raw.errors import RawError
@@ -31,6 +31,8 @@ NICE: Final = 10
 """Media and meetings come first."""
 TRACKS_SHARE: Final = 0.1
 """What part of the work the files of the tracks are: they are copied, not encoded."""
+LONGEST_REASON: Final = 4096
+"""Characters of the reason why nothing was made: it is said in one line."""
 ALIVE: Final = 1.0
 """Seconds between two signs of life, at least."""
 
@@ -68,25 +70,28 @@ def _make(directory: Path, layout: Layout, *, with_tracks: bool) -> Said:
         return Nothing(str(error))
     playable = [track for track in recording.tracks if track.spans]
     if not playable:
-        return Nothing("; ".join(recording.trouble) or "nobody sent anything that can be played")
+        return Nothing(_shortened("; ".join(recording.trouble)) or "nobody sent anything that can be played")
     work = directory / WORK
     work.mkdir(exist_ok=True)
     memo = work / f"films-{digest(recording, layout, with_tracks)}.json"
-    films = _remembered(memo, work)
-    if films is None:
+    if not _is_made(memo, work):
         films = _films(recording, playable if with_tracks else [], layout, work)
         with whole(memo) as partial:
             partial.write_bytes(msgspec.json.encode(films))
-    return films
+    return Finished(memo.name)
 
 
-def _remembered(memo: Path, work: Path) -> Films | None:
-    """What an earlier process has made, if it is all there."""
-    if not memo.exists():
-        return None
-    films = msgspec.json.decode(memo.read_bytes(), type=Films)
-    files = [films.composite, *(track.file for track in films.tracks)]
-    return films if all((work / file.path).exists() for file in files) else None
+def _shortened(text: str) -> str:
+    return text if len(text) <= LONGEST_REASON else f"{text[:LONGEST_REASON]} …"
+
+
+def _is_made(memo: Path, work: Path) -> bool:
+    """Whether all is there that an earlier process has made."""
+    try:
+        films = read_films(memo)
+    except (FileNotFoundError, ValueError):
+        return False
+    return all((work / file.path).exists() for file in (films.composite, *(track.file for track in films.tracks)))
 
 
 def _films(recording: Recording, tracks: list[Track], layout: Layout, work: Path) -> Films:

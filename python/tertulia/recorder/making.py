@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from tertulia.db.models import Job
 from tertulia.process.child import Child, Process, describe
-from tertulia.recorder.films import Alive, Broken, Films, Fraction, Nothing, Said
+from tertulia.recorder.films import Alive, Broken, Films, Finished, Fraction, Nothing, Said, read_films
 from tertulia.recorder.jobs.inputs import Fault, NoMedia
 from tertulia.recorder.jobs.retry import Cause
 from tertulia.recorder.place import Place
@@ -55,7 +55,7 @@ async def make(
         await asyncio.wait({process.ended, watch})
     if not watch.cancelled() and watch.done():
         return Fault(f"the film needs more than {MEMORY >> 30} GiB of memory", Cause.FILM)
-    outcome = talk.outcome(place, status)
+    outcome = await asyncio.to_thread(talk.outcome, place, status)
     return replace(outcome, raw=raw) if isinstance(outcome, Films) else outcome
 
 
@@ -80,7 +80,7 @@ class _Talk:
     def __init__(self, progress: Callable[[float], None], alive: Callable[[], None]) -> None:
         self._progress = progress
         self._alive = alive
-        self._last: Films | Nothing | Broken | None = None
+        self._last: Finished | Nothing | Broken | None = None
         self._other: deque[str] = deque(maxlen=LAST_LINES)
 
     def hear(self, line: bytes) -> None:
@@ -100,8 +100,8 @@ class _Talk:
     def outcome(self, place: Place, status: int) -> Films | NoMedia | Fault:
         """What came of it, given the exit status."""
         match self._last:
-            case Films() if status == 0:
-                return self._last
+            case Finished(name) if status == 0:
+                return read_films(place.work / name)
             case Nothing(reason):
                 return Fault(reason, Cause.FINAL) if place.has_media() else NoMedia()
             case Broken(error, is_disk):

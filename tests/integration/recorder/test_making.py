@@ -9,8 +9,10 @@ import pytest
 
 from tertulia.db.models import Job
 from tertulia.ids import RecordingId, RoomId, SessionId, TenantId
+from tertulia.process.lines import MAX_LINE
 from tertulia.recorder.films import Films
 from tertulia.recorder.jobs.inputs import Fault, NoMedia
+from tertulia.recorder.jobs.retry import Cause
 from tertulia.recorder.making import make
 from tertulia.recorder.place import WORK, Place
 from tests.integration.recorder.studio import now
@@ -81,3 +83,34 @@ async def test_what_an_attempt_has_made_the_next_one_uses_again(stage: Stage) ->
     assert len(longer.tracks) == 3
     assert longer.composite.duration == pytest.approx(2.0, abs=0.1)
     assert tracks[0].stat().st_mtime_ns > before[0], "a track of another recording is another one"
+
+
+async def test_what_is_made_may_be_of_any_length(stage: Stage) -> None:
+    stage.person("Ada", 0.0, 1.0).track("microphone", "opus").send(sound(0.0, 1.0))
+    gone = [f"{number}-{'long' * 60}.mjr" for number in range(4 * MAX_LINE // 256)]
+    lose(stage, gone)
+    stage.ends(1.0)
+    stage.finish(1.0)
+    films = await made(stage)
+    assert isinstance(films, Films)
+    assert len(films.trouble) == len(gone)
+
+
+async def test_why_nothing_is_made_may_be_of_any_length(stage: Stage) -> None:
+    stage.person("Ada", 0.0, 1.0)
+    lose(stage, [f"{number}-{'long' * 60}.mjr" for number in range(4 * MAX_LINE // 256)])
+    stage.ends(1.0)
+    stage.finish(1.0)
+    part = stage.directory / stage.parts[0].name
+    (part / "unknown.mjr").write_bytes(b"some media")
+    fault = await made(stage)
+    assert isinstance(fault, Fault)
+    assert fault.cause is Cause.FINAL
+    assert fault.error.startswith("A file cannot be read")
+
+
+def lose(stage: Stage, files: list[str]) -> None:
+    """Tracks of the first person whose files are not there."""
+    about = {"peer": 1, "source": "camera", "kind": "video", "codec": "VP8", "clockRate": 90_000, "ssrc": 1}
+    for number, file in enumerate(files, 100):
+        stage.parts[-1].tell(0.5, "track", track=number, file=file, **about)

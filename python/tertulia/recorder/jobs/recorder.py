@@ -60,7 +60,7 @@ RENEW: Final = 5.0
 MARGIN: Final = 1.0
 """A recorder takes its lease for over so many seconds before it is."""
 STALL: Final = 300.0
-"""Seconds without a sign of life after which the making of a film is taken to hang. Storage has deadlines of its own."""
+"""Seconds without a sign of life, after which making a film is taken to hang. Storage has deadlines of its own."""
 STOP: Final = 4.0
 """Seconds that a recorder may take to stop. Then it ends as it is, which does no harm either."""
 
