@@ -16,6 +16,7 @@ from tertulia.recorder.jobs.retry import Cause
 from tertulia.recorder.making import make
 from tertulia.recorder.place import WORK, Place
 from tests.integration.recorder.studio import now
+from tests.recordings.content import Encoded
 from tests.recordings.stage import Stage, picture, sound
 
 ID = RecordingId("6f1c0000-0000-4000-8000-000000000001")
@@ -87,7 +88,7 @@ async def test_what_an_attempt_has_made_the_next_one_uses_again(stage: Stage) ->
 
 async def test_what_is_made_may_be_of_any_length(stage: Stage) -> None:
     stage.person("Ada", 0.0, 1.0).track("microphone", "opus").send(sound(0.0, 1.0))
-    gone = [f"{number}-{'long' * 60}.mjr" for number in range(4 * MAX_LINE // 256)]
+    gone = [f"{number}-{'long' * 60}.mjr" for number in range(3 * MAX_LINE // 256)]
     lose(stage, gone)
     stage.ends(1.0)
     stage.finish(1.0)
@@ -98,7 +99,7 @@ async def test_what_is_made_may_be_of_any_length(stage: Stage) -> None:
 
 async def test_why_nothing_is_made_may_be_of_any_length(stage: Stage) -> None:
     stage.person("Ada", 0.0, 1.0)
-    lose(stage, [f"{number}-{'long' * 60}.mjr" for number in range(4 * MAX_LINE // 256)])
+    lose(stage, [f"{number}-{'long' * 60}.mjr" for number in range(3 * MAX_LINE // 256)])
     stage.ends(1.0)
     stage.finish(1.0)
     part = stage.directory / stage.parts[0].name
@@ -107,6 +108,26 @@ async def test_why_nothing_is_made_may_be_of_any_length(stage: Stage) -> None:
     assert isinstance(fault, Fault)
     assert fault.cause is Cause.FINAL
     assert fault.error.startswith("A file cannot be read")
+
+
+async def test_a_track_of_which_no_file_can_be_made_is_missing_alone(stage: Stage) -> None:
+    ada = stage.person("Ada", 0.0, 1.0)
+    ada.track("microphone", "opus").send(sound(0.0, 1.0))
+    ada.track("camera", "H264").send(without_parameters(frame) for frame in picture(0.0, 1.0, codec="H264"))
+    stage.ends(1.0)
+    stage.finish(1.0)
+    films = await made(stage)
+    assert isinstance(films, Films)
+    assert [track.source for track in films.tracks] == ["microphone"]
+    (trouble,) = films.trouble
+    assert trouble.startswith("No file can be made of Ada's camera")
+
+
+def without_parameters(frame: Encoded) -> Encoded:
+    """A picture of H.264 whose sequence parameter set has nothing in it."""
+    start = b"\0\0\0\1"
+    units = (unit[:1] if unit and unit[0] & 31 == 7 else unit for unit in frame.data.split(start))
+    return frame._replace(data=start.join(units))
 
 
 def lose(stage: Stage, files: list[str]) -> None:
