@@ -44,5 +44,5 @@ def _add_stream(output: OutputContainer, codec: Codec, first: bytes) -> Iterator
         frame = decode_one(codec, first)
         yield output.add_mux_stream(codec.lower(), width=frame.width, height=frame.height)
         return
-    with av.open(io.BytesIO(first), format=_ELEMENTARY[codec], stream_options=[LIMITS]) as elementary:
+    with av.open(io.BytesIO(first), format=_ELEMENTARY[codec], options=LIMITS) as elementary:
         yield output.add_stream_from_template(elementary.streams.video[0], opaque=True)
