@@ -65,11 +65,15 @@ class Jobs:
         """Let any worker take it from ``retry_at`` on. This attempt does not count."""
         return await self._update(job, _held(job), attempts=RECORDINGS.c.attempts - 1, **_given_up(retry_at))
 
-    async def failed(self, job: Job, error: str, retry_at: datetime | None) -> bool:
-        """Say why it could not be made, and let any worker try again from ``retry_at`` on; None: it has failed."""
+    async def failed(self, job: Job, error: str, retry_at: datetime | None, *, by_film: bool = False) -> bool:
+        """Say why it could not be made, and let any worker try again from ``retry_at`` on; None: it has failed.
+
+        ``by_film``: making the film itself failed, not what it needs.
+        """
+        values = {"error": error, "film_faults": job.film_faults + by_film}
         if retry_at is not None:
-            return await self._update(job, _held_or(job, "processing"), error=error, **_given_up(retry_at))
-        return await self._finish(job, "failed", error=error)
+            return await self._update(job, _held_or(job, "processing"), **values, **_given_up(retry_at))
+        return await self._finish(job, "failed", **values)
 
     async def empty(self, job: Job) -> bool:
         """Say that there is nothing in its raw files."""
@@ -151,6 +155,8 @@ async def _job(connection: AsyncConnection, recording_id: RecordingId, worker: s
         created_at=row.created_at,
         ended_at=row.ended_at,
         attempts=row.attempts,
+        # A worker of an earlier version that has it made once more leaves this as it was.
+        film_faults=min(row.film_faults, row.attempts - 1),
         worker=worker,
         lease=row.lease,
         lease_seconds=lease_seconds,

@@ -167,6 +167,8 @@ class Job(Struct, frozen=True):
     ended_at: datetime | None
     attempts: int
     """How often a worker has taken it, this time included."""
+    film_faults: int
+    """How many of the earlier ones failed by making the film itself."""
     worker: str
     lease: str
     """Unlike that of any other time it was taken."""

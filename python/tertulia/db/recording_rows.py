@@ -44,6 +44,7 @@ def first_values() -> dict[str, Any]:
         "progress": 0.0,
         "expected_at": None,
         "attempts": 0,
+        "film_faults": 0,
         "leased_by": None,
         "lease": None,
         "leased_until": None,

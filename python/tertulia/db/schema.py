@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from tertulia.db.engine import Database
 from tertulia.errors import ConfigError
 
-HEAD: Final = "0014"
+HEAD: Final = "0015"
 """The newest one in ``migrations/versions``."""
 _VERSION: Final = sa.table("alembic_version", sa.column("version_num", sa.String))
 """Where Alembic notes it."""

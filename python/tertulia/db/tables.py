@@ -197,6 +197,7 @@ RECORDINGS: Final = sa.Table(
     sa.Column("progress", sa.Float, nullable=False),  # 0 to 1
     _moment("expected_at", nullable=True),
     sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("film_faults", sa.Integer, nullable=False, server_default="0"),  # attempts that the film itself failed
     _moment("next_try_at", nullable=True),
     sa.Column("leased_by", sa.String(100)),
     sa.Column("lease", Uuid),  # another one each time a worker takes the job

@@ -200,9 +200,9 @@ class Worker:
             case effects.Empty():
                 _log.info("a recording is empty", recording=job.id)
                 return await self._jobs.empty(job)
-            case effects.Failed(error, retry_in):
+            case effects.Failed(error, cause, retry_in):
                 _log.warning("a film could not be made", recording=job.id, error=error, again_in=retry_in)
                 retry_at = None if retry_in is None else now + timedelta(seconds=retry_in)
-                return await self._jobs.failed(job, error, retry_at)
+                return await self._jobs.failed(job, error, retry_at, by_film=cause is Cause.FILM)
             case effects.GivenBack(retry_in):
                 return await self._jobs.give_back(job, now + timedelta(seconds=retry_in))

@@ -126,6 +126,21 @@ async def test_it_is_tried_again_later_and_says_why(meetings: Meetings) -> None:
     assert (await meetings.claim(100)).attempts == 2
 
 
+async def test_faults_of_the_film_are_counted_by_themselves(meetings: Meetings) -> None:
+    recording = await meetings.stopped()
+    assert await meetings.jobs.failed(await meetings.claim(10), "the bucket is away", after(20))
+    job = await meetings.claim(20)
+    assert (job.attempts, job.film_faults) == (2, 0)
+    for _ in range(2):  # the first answer was lost
+        assert await meetings.jobs.failed(job, "the encoder gives up", after(30), by_film=True)
+    job = await meetings.claim(30)
+    assert (job.attempts, job.film_faults) == (3, 1)
+    assert await meetings.jobs.failed(job, "the encoder gives up", None, by_film=True)
+    assert await meetings.recordings.requeue(recording.id, after(40))
+    job = await meetings.claim(40)
+    assert (job.attempts, job.film_faults) == (1, 0)
+
+
 async def test_the_end_may_be_said_twice(meetings: Meetings) -> None:
     async def ready(job: Job) -> bool:
         return await meetings.jobs.ready(job, made(), [made_track("a", "recordings/a.webm")])

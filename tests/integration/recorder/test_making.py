@@ -34,6 +34,7 @@ def job() -> Job:
         created_at=now(),
         ended_at=now(),
         attempts=1,
+        film_faults=0,
         worker="w",
         lease="l",
         lease_seconds=15.0,

@@ -198,8 +198,10 @@ class Recorder:
         return Renew(at.job, at.stage, 0.0, None)
 
     def _fault(self, at: Working, fault: Fault) -> list[Effect]:
-        is_last = at.job.attempts >= ATTEMPTS[fault.cause]
-        verdict = Failed(fault.error, None if is_last else delay_after(at.job.attempts))
+        by_film, job = fault.cause is Cause.FILM, at.job
+        attempts = job.film_faults + 1 if by_film else job.attempts - job.film_faults
+        is_last = attempts >= ATTEMPTS[fault.cause]
+        verdict = Failed(fault.error, fault.cause, None if is_last else delay_after(attempts))
         return [Abort(), *self._close(at.job, at.lease, verdict)]
 
     def _close(self, job: Job, lease: Lease, verdict: Verdict) -> list[Effect]:

@@ -19,7 +19,7 @@ FILMS = Films(File("grid.mp4", 0.0, 60.0), ())
 STORED = inputs.Stored(Made("recordings/r/1/grid.mp4", 60.0, 1000, "aa"), (), None)
 
 
-def job(attempts: int = 1) -> Job:
+def job(attempts: int = 1, film_faults: int = 0) -> Job:
     return Job(
         id=RecordingId("1"),
         source_id=RecordingId("1"),
@@ -31,6 +31,7 @@ def job(attempts: int = 1) -> Job:
         created_at=datetime(2026, 1, 1, tzinfo=UTC),
         ended_at=None,
         attempts=attempts,
+        film_faults=film_faults,
         worker="w",
         lease="l",
         lease_seconds=LEASE,
@@ -62,10 +63,10 @@ class Run:
     def renewed(self, *, held: bool = True) -> list[effects.Effect]:
         return self.feed(inputs.Renewed(job(), self.now, held))
 
-    def until(self, step: str, attempts: int = 1) -> list[effects.Effect]:
+    def until(self, step: str, attempts: int = 1, film_faults: int = 0) -> list[effects.Effect]:
         """Go on to a step of a job."""
         self.tick()
-        self.answer(job(attempts))
+        self.answer(job(attempts, film_faults))
         for name, outcome in (("gather", inputs.Gathered()), ("film", FILMS), ("store", STORED)):
             if name == step:
                 return self.last
@@ -180,14 +181,16 @@ def test_nothing_at_all_is_empty_and_is_cleared(run: Run) -> None:
     assert run.kinds() == ["Clear"]
 
 
+@pytest.mark.parametrize("others", [0, 2])
 @pytest.mark.parametrize("cause", Cause)
-def test_a_fault_is_tried_again_as_often_as_its_cause_deserves(cause: Cause) -> None:
+def test_a_fault_is_tried_again_as_often_as_its_cause_deserves(cause: Cause, others: int) -> None:
+    """However often other things went wrong before."""
     for attempts in range(1, ATTEMPTS[cause] + 1):
         run = Run()
-        run.until("film", attempts)
+        run.until("film", attempts + others, attempts - 1 if cause is Cause.FILM else others)
         run.answer(inputs.Fault("no", cause))
         last = attempts == ATTEMPTS[cause]
-        assert closes(run).verdict == effects.Failed("no", None if last else delay_after(attempts))
+        assert closes(run).verdict == effects.Failed("no", cause, None if last else delay_after(attempts))
         run.answer(inputs.Closed(held=True))
         assert run.last == [], "what is local stays"
 
