@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 import sqlalchemy as sa
+import structlog
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 
-from tertulia.db.engine import Database
-from tertulia.errors import ConfigError
+from tertulia.db.engine import Database, sqlstate
+from tertulia.errors import ConfigError, Unavailable
 
-_LOCK: Final = 0x7E27_0114
+LOCK: Final = 0x7E27_0114
 """The PostgreSQL advisory lock by which one process at a time migrates. (SQLite has one writer anyway.)"""
+LOCK_SECONDS: Final = 3.0
+"""How long a change waits for those who use a table. All who come after it wait behind it meanwhile, and meetings give
+up after five seconds."""
+PAUSE: Final = 2.0
+"""Seconds until it is tried again: those who came meanwhile have their turn."""
+TRIES: Final = 60
+"""Some five minutes."""
+_LOCK_NOT_AVAILABLE: Final = "55P03"
+"""SQLSTATE (PostgreSQL, appendix A)."""
+
+_log = structlog.get_logger(__name__)
 
 
 def _config() -> Config:
@@ -25,7 +38,11 @@ def _config() -> Config:
 
 
 async def upgrade(database: Database, revision: str = "head") -> None:
-    """Upgrade the database to ``revision``. Other processes that do the same wait."""
+    """Upgrade the database to ``revision``. Other processes that do the same wait.
+
+    Raises:
+        Unavailable: the database does not answer, or a table is in use for minutes.
+    """
     await _run(database, command.upgrade, revision)
 
 
@@ -45,10 +62,21 @@ async def downgrade(database: Database, revision: str) -> None:
 async def _run(database: Database, change: Callable[[Config, str], None], revision: str) -> None:
     def run(connection: sa.Connection) -> None:
         if connection.dialect.name == "postgresql":
-            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(LOCK)))
+            connection.exec_driver_sql(f"SET LOCAL lock_timeout = {round(LOCK_SECONDS * 1000)}")
         config = _config()
         config.attributes["connection"] = connection
         change(config, revision)
 
-    async with database.migrating() as connection:
-        await connection.run_sync(run)
+    for _ in range(TRIES):
+        try:
+            async with database.migrating() as connection:
+                await connection.run_sync(run)
+        except sa.exc.DBAPIError as error:
+            if sqlstate(error) != _LOCK_NOT_AVAILABLE:
+                raise
+            _log.warning("a table is in use: the schema is changed a little later", again_in=PAUSE)
+            await asyncio.sleep(PAUSE)
+        else:
+            return
+    raise Unavailable("a table of the database is in use all the time: find the transaction that does not end")

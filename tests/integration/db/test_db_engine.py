@@ -61,6 +61,47 @@ async def test_processes_that_migrate_at_once_do_not_collide(database_url: str) 
     await asyncio.gather(*(database.close() for database in databases))
 
 
+async def test_changing_the_schema_has_no_deadline(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "DEADLINE", 0.2)
+    database = Database(postgres_url)
+    monkeypatch.undo()
+    holder = Database(postgres_url)
+    async with holder.unhurried() as connection:
+        await connection.execute(sa.select(sa.func.pg_advisory_xact_lock(migrate.LOCK)))
+        waiting = asyncio.create_task(migrate.upgrade(database))
+        done, _ = await asyncio.wait([waiting], timeout=0.5)
+        assert not done, "as while another process migrates"
+    await waiting
+    async with database.migrating() as connection:
+        await connection.execute(sa.select(sa.func.pg_sleep(0.5)))
+    await asyncio.gather(database.close(), holder.close())
+
+
+async def test_a_table_in_use_is_waited_for_without_keeping_others_from_it(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(migrate, "LOCK_SECONDS", 0.1)
+    monkeypatch.setattr(migrate, "PAUSE", 0.2)
+    databases = database, holder, reader = [Database(postgres_url) for _ in range(3)]
+    await migrate.upgrade(database, "0014")
+    async with holder.read() as connection:
+        await connection.execute(sa.text("SELECT count(*) FROM recordings"))  # holds it to the end of the transaction
+        changing = asyncio.create_task(migrate.upgrade(database))
+        for _ in range(10):
+            async with reader.read() as reading:
+                await reading.execute(sa.text("SELECT count(*) FROM recordings"))
+            await asyncio.sleep(0.05)
+        assert not changing.done()
+    await changing
+    assert await schema.version(database) == schema.HEAD
+    monkeypatch.setattr(migrate, "TRIES", 1)
+    async with holder.read() as connection:
+        await connection.execute(sa.text("SELECT count(*) FROM recordings"))
+        with pytest.raises(Unavailable, match="in use all the time"):
+            await migrate.downgrade(database, "0014")
+    await asyncio.gather(*(it.close() for it in databases))
+
+
 async def test_many_open_a_new_file_at_once(tmp_path: Path) -> None:
     """Without tries of our own, about one round in thirty failed."""
 
