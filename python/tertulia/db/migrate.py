@@ -13,6 +13,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 
+from tertulia.db import schema
 from tertulia.db.engine import Database, sqlstate
 from tertulia.errors import ConfigError, Unavailable
 
@@ -40,9 +41,13 @@ def _config() -> Config:
 async def upgrade(database: Database, revision: str = "head") -> None:
     """Upgrade the database to ``revision``. Other processes that do the same wait.
 
+    A schema that is newer than this version stays as it is.
+
     Raises:
         Unavailable: the database does not answer, or a table is in use for minutes.
     """
+    if schema.is_newer(await schema.version(database)):
+        return
     await _run(database, command.upgrade, revision)
 
 
@@ -50,12 +55,14 @@ async def downgrade(database: Database, revision: str) -> None:
     """Downgrade the database to ``revision``; ``base`` is empty. What only newer versions store is lost.
 
     Raises:
-        ConfigError: there is no such revision.
+        ConfigError: there is no such revision, or the schema is newer than this version.
     """
     scripts = ScriptDirectory.from_config(_config())
     known = ["base", *reversed([script.revision for script in scripts.walk_revisions()])]
     if revision not in known:
         raise ConfigError(f"there is no schema {revision!r}: it is one of {', '.join(known)}")
+    if schema.is_newer(found := await schema.version(database)):
+        raise ConfigError(f"only the version that made it goes back from schema {found}")
     await _run(database, command.downgrade, revision)
 
 

@@ -222,6 +222,9 @@ RECORDINGS: Final = sa.Table(
     ),
 )
 
+# One row. See tertulia.db.schema.
+COMPATIBILITY: Final = sa.Table("compatibility", METADATA, sa.Column("oldest", sa.String(32), primary_key=True))
+
 IS_RUNNING: Final = RECORDINGS.c.status == sa.literal_column("'recording'")
 """The condition of its index, which neither database uses for a parameter."""
 IS_PROCESSING: Final = RECORDINGS.c.status == sa.literal_column("'processing'")

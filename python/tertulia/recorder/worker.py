@@ -49,7 +49,7 @@ async def run_recorder(config: Config) -> None:
     """Run until SIGTERM or SIGINT, then give back the job.
 
     Raises:
-        ConfigError: a setting is wrong, or the database's schema is of another version.
+        ConfigError: a setting is wrong, or this version does not work with the database's schema.
         Unavailable: the database does not answer at the start.
     """
     database = Database(config.need("database_url"))

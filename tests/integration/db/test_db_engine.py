@@ -54,6 +54,46 @@ async def test_they_make_what_the_code_expects(database: Database) -> None:
     assert found == []
 
 
+@pytest.mark.parametrize(
+    ("version", "oldest", "wrong"),
+    [
+        (schema.HEAD, schema.HEAD, None),
+        ("0999", schema.HEAD, None),
+        ("0999", "0001", None),
+        ("0999", "0998", "is too old: install a newer one"),
+        ("0001", "0001", "run `tertulia migrate`"),
+        ("0999", None, "is not Tertulia's"),
+        ("ae1027a6acf1", "0001", "is not Tertulia's"),
+        (None, schema.HEAD, "run `tertulia migrate`"),
+    ],
+)
+async def test_a_version_works_with_newer_schemas_that_do_not_say_otherwise(
+    database: Database, version: str | None, oldest: str | None, wrong: str | None
+) -> None:
+    await migrate.upgrade(database)
+    async with database.unhurried() as connection:
+        await connection.execute(sa.text("DELETE FROM alembic_version"))
+        if version is not None:
+            await connection.execute(sa.text("INSERT INTO alembic_version VALUES (:it)"), {"it": version})
+        if oldest is None:
+            await connection.execute(sa.text("DROP TABLE compatibility"))
+        else:
+            await connection.execute(sa.text("UPDATE compatibility SET oldest = :it"), {"it": oldest})
+    found = await schema.fault(database)
+    if wrong is None:
+        assert found is None
+        await schema.check(database)
+    else:
+        assert wrong in str(found)
+        with pytest.raises(ConfigError, match=wrong):
+            await schema.check(database)
+    if version == "0999":
+        await migrate.upgrade(database)
+        assert await schema.version(database) == "0999", "an older version leaves it as it is"
+        with pytest.raises(ConfigError, match="only the version that made it"):
+            await migrate.downgrade(database, "0001")
+
+
 async def test_processes_that_migrate_at_once_do_not_collide(database_url: str) -> None:
     databases = [Database(database_url) for _ in range(3)]
     await asyncio.gather(*(migrate.upgrade(database) for database in databases))

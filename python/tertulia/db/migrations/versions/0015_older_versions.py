@@ -1,0 +1,28 @@
+"""Which versions work with the schema, and how often making a film itself has failed."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0015"
+down_revision = "0014"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Add the table and the column. This version is the first that reads the table."""
+    table = op.create_table(
+        "compatibility",
+        sa.Column("oldest", sa.String(length=32), nullable=False),
+        sa.PrimaryKeyConstraint("oldest", name=op.f("pk_compatibility")),
+    )
+    op.bulk_insert(table, [{"oldest": revision}])
+    op.add_column("recordings", sa.Column("film_faults", sa.Integer(), nullable=False, server_default="0"))
+
+
+def downgrade() -> None:
+    """Drop them."""
+    op.drop_column("recordings", "film_faults")
+    op.drop_table("compatibility")
