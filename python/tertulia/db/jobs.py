@@ -66,18 +66,20 @@ class Jobs:
         return await self._update(job, _held(job), attempts=RECORDINGS.c.attempts - 1, **_given_up(retry_at))
 
     async def failed(self, job: Job, error: str, retry_at: datetime | None, *, by_film: bool = False) -> bool:
-        """Say why it could not be made, and let any worker try again from ``retry_at`` on; None: it has failed.
+        """Say why it could not be made, and let any worker try again from ``retry_at`` on; None: it has failed, or if
+        it was made before, it is the film that it was.
 
         ``by_film``: making the film itself failed, not what it needs.
         """
         values = {"error": error, "film_faults": job.film_faults + by_film}
         if retry_at is not None:
             return await self._update(job, _held_or(job, "processing"), **values, **_given_up(retry_at))
-        return await self._finish(job, "failed", **values)
+        return await self._end(job, "failed", **values)
 
     async def empty(self, job: Job) -> bool:
-        """Say that there is nothing in its raw files."""
-        return await self._finish(job, "empty", error=None)
+        """Say that there is nothing in its raw files. If it was made before, it is the film that it was."""
+        lost = "there is nothing left of which it could be made again"
+        return await self._end(job, "empty", error=sa.case((RECORDINGS.c.path.is_not(None), lost), else_=sa.null()))
 
     async def ready(self, job: Job, film: Made, tracks: Sequence[MadeTrack] = (), trouble: str | None = None) -> bool:
         """Say what was made and stored. The session names the film's path from now on.
@@ -88,6 +90,7 @@ class Jobs:
             await rows.lock_room(connection, job.room_id)
             done = sa.update(RECORDINGS).where(_held_or(job, "ready"))
             values = {**_FINISHED, **to_row(film), "status": "ready", "progress": 1.0, "error": trouble}
+            values["remake_failed"] = False
             if not (await connection.execute(done.values(values))).rowcount:
                 return False
             for track in tracks:
@@ -95,8 +98,22 @@ class Jobs:
             await recording_rows.set_recording_url(connection, job.session_id)
         return True
 
-    async def _finish(self, job: Job, status: str, **values: Any) -> bool:
-        return await self._update(job, _held_or(job, status), status=status, **_FINISHED, **values)
+    async def _end(self, job: Job, status: str, **values: Any) -> bool:
+        """End the job without a new film. The film that there was before, if any, is ready again."""
+        was_made = RECORDINGS.c.path.is_not(None)
+        kept = {
+            "status": sa.case((was_made, "ready"), else_=status),
+            "progress": sa.case((was_made, 1.0), else_=RECORDINGS.c.progress),
+            "remake_failed": was_made,
+        }
+        ours = sa.or_(_held_or(job, status), sa.and_(_held_or(job, "ready"), RECORDINGS.c.remake_failed))
+        async with self._database.write() as connection:
+            await rows.lock_room(connection, job.room_id)
+            ends = sa.update(RECORDINGS).where(ours).values(kept | _FINISHED | values)
+            if not (await connection.execute(ends)).rowcount:
+                return False
+            await recording_rows.set_recording_url(connection, job.session_id)
+        return True
 
     async def _update(self, job: Job, where: sa.ColumnElement[bool], **values: Any) -> bool:
         async with self._database.write() as connection:

@@ -144,6 +144,8 @@ class Recording(Struct, frozen=True):
     """From 0 to 1."""
     expected_at: datetime | None
     """When it will be ready, as far as the worker can tell."""
+    remake_failed: bool
+    """It was to be made once more, which failed: it is the film that was there before."""
 
     @property
     def source_id(self) -> RecordingId:

@@ -39,12 +39,12 @@ def as_recording(row: sa.Row[Any]) -> Recording:
 def first_values() -> dict[str, Any]:
     """The values of a row that is new, or is to be made once more."""
     return {
-        "duration": 0.0,
         "error": None,
         "progress": 0.0,
         "expected_at": None,
         "attempts": 0,
         "film_faults": 0,
+        "remake_failed": False,
         "leased_by": None,
         "lease": None,
         "leased_until": None,

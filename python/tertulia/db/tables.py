@@ -198,6 +198,7 @@ RECORDINGS: Final = sa.Table(
     _moment("expected_at", nullable=True),
     sa.Column("attempts", sa.Integer, nullable=False),
     sa.Column("film_faults", sa.Integer, nullable=False, server_default="0"),  # attempts that the film itself failed
+    sa.Column("remake_failed", sa.Boolean, nullable=False, server_default=sa.false()),  # it is the film before
     _moment("next_try_at", nullable=True),
     sa.Column("leased_by", sa.String(100)),
     sa.Column("lease", Uuid),  # another one each time a worker takes the job

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from msgspec.structs import replace
 
 from tertulia.db import jobs
 from tertulia.db.engine import Database
@@ -139,6 +140,29 @@ async def test_faults_of_the_film_are_counted_by_themselves(meetings: Meetings) 
     assert await meetings.recordings.requeue(recording.id, after(40))
     job = await meetings.claim(40)
     assert (job.attempts, job.film_faults) == (1, 0)
+
+
+async def test_a_film_that_cannot_be_made_again_is_the_one_it_was(meetings: Meetings) -> None:
+    before = await meetings.ready(made_track("a", "recordings/a.webm"))
+
+    async def failed(job: Job) -> bool:
+        return await meetings.jobs.failed(job, "the encoder gives up", None, by_film=True)
+
+    for at, (end, why) in enumerate(((failed, "gives up"), (meetings.jobs.empty, "nothing left")), 1):
+        assert await meetings.recordings.requeue(before.id, after(50 * at))
+        job = await meetings.claim(50 * at)
+        for _ in range(2):  # the first answer was lost
+            assert await end(job)
+        kept = await meetings.read(before)
+        assert why in str(kept.error)
+        assert kept.remake_failed
+        assert replace(kept, error=None, remake_failed=False) == before
+    (session,) = await meetings.directory.sessions(before.room_id)
+    assert session.recording_url == before.path
+    assert await meetings.recordings.requeue(before.id, after(200))
+    assert await meetings.jobs.ready(await meetings.claim(200), made("recordings/again.mp4"))
+    again = await meetings.read(before)
+    assert (again.path, again.error, again.remake_failed) == ("recordings/again.mp4", None, False)
 
 
 async def test_the_end_may_be_said_twice(meetings: Meetings) -> None:

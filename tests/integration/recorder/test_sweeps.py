@@ -11,6 +11,7 @@ import pytest
 from tertulia.db.access import Access
 from tertulia.db.deletions import Deletions
 from tertulia.db.jobs import Jobs
+from tertulia.db.models import Made
 from tertulia.db.recording_keys import RecordingKeys
 from tertulia.db.recording_rows import directory_of
 from tertulia.recorder.films import Films
@@ -135,6 +136,23 @@ async def test_files_that_a_killed_recorder_left_are_cleared_and_late_ones_get_i
         await local.until_cleared(row)
     assert again.duration == pytest.approx(4.0, abs=0.1)
     assert (await local.command("recording", "verify", row.id))[0] == 0
+
+
+async def test_late_files_of_which_no_film_can_be_made_are_kept_and_the_film_before_stays(local: Studio) -> None:
+    row, jobs = await local.recorded(1.0), Jobs(local.database)
+    job = await jobs.claim("test", now(), 60.0)
+    assert job is not None
+    path = directory_of(row.room_id, row.id) + "grid.mp4"
+    assert await jobs.ready(job, Made(path, 1.0, 1000, "ab" * 32))
+    await sweeper(local).clear_all()
+    assert (await local.read(row)).status == "processing", "its raw files are in no list of what is stored"
+    again = await jobs.claim("test", now(), 60.0)
+    assert again is not None
+    assert await jobs.failed(again, "no", None, by_film=True)
+    await sweeper(local).clear_all()
+    kept = await local.read(row)
+    assert (kept.status, kept.path, kept.error) == ("ready", path, "no")
+    assert Place(local.recordings, row.id).has_media()
 
 
 async def test_what_turns_up_while_a_film_is_made_is_not_listed_as_being_in_it(local: Studio) -> None:

@@ -1,4 +1,4 @@
-"""Which versions work with the schema, and how often making a film itself has failed."""
+"""Which versions work with the schema; how often making a film itself has failed, and whether making it again has."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Add the table and the column. This version is the first that reads the table."""
+    """Add the table and the columns. This version is the first that reads the table."""
     table = op.create_table(
         "compatibility",
         sa.Column("oldest", sa.String(length=32), nullable=False),
@@ -20,9 +20,11 @@ def upgrade() -> None:
     )
     op.bulk_insert(table, [{"oldest": revision}])
     op.add_column("recordings", sa.Column("film_faults", sa.Integer(), nullable=False, server_default="0"))
+    op.add_column("recordings", sa.Column("remake_failed", sa.Boolean(), nullable=False, server_default=sa.false()))
 
 
 def downgrade() -> None:
     """Drop them."""
+    op.drop_column("recordings", "remake_failed")
     op.drop_column("recordings", "film_faults")
     op.drop_table("compatibility")
