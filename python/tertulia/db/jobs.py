@@ -81,8 +81,11 @@ class Jobs:
         lost = "there is nothing left of which it could be made again"
         return await self._end(job, "empty", error=sa.case((RECORDINGS.c.path.is_not(None), lost), else_=sa.null()))
 
-    async def ready(self, job: Job, film: Made, tracks: Sequence[MadeTrack] = (), trouble: str | None = None) -> bool:
-        """Say what was made and stored. The session names the film's path from now on.
+    async def ready(
+        self, job: Job, film: Made, tracks: Sequence[MadeTrack] = (), trouble: str | None = None, *, now: datetime
+    ) -> bool:
+        """Say what was made and stored. The session names the film's path from now on. Tracks that it had before, and
+        which are not among ``tracks``, are deleted.
 
         ``trouble``: what is missing from it, in words for people.
         """
@@ -93,8 +96,10 @@ class Jobs:
             values["remake_failed"] = False
             if not (await connection.execute(done.values(values))).rowcount:
                 return False
+            await _drop_tracks(connection, job, tracks, now)
             for track in tracks:
                 await _put_track(connection, job, track)
+            await recording_rows.keep_stored(connection, [film.path, *(track.file.path for track in tracks)])
             await recording_rows.set_recording_url(connection, job.session_id)
         return True
 
@@ -178,6 +183,12 @@ async def _job(connection: AsyncConnection, recording_id: RecordingId, worker: s
         lease=row.lease,
         lease_seconds=lease_seconds,
     )
+
+
+async def _drop_tracks(connection: AsyncConnection, job: Job, tracks: Sequence[MadeTrack], now: datetime) -> None:
+    made = [track_id(job.id, track.name) for track in tracks]
+    old = (RECORDINGS.c.parent_id == job.id, RECORDINGS.c.kind == "track", RECORDINGS.c.id.not_in(made))
+    await recording_rows.delete_rows(connection, sa.and_(*old), now)
 
 
 async def _put_track(connection: AsyncConnection, job: Job, track: MadeTrack) -> None:

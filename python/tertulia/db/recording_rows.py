@@ -96,6 +96,11 @@ async def delete_rows(connection: AsyncConnection, which: sa.ColumnElement[bool]
         await set_recording_url(connection, session_id)
 
 
+async def keep_stored(connection: AsyncConnection, paths: Sequence[str]) -> None:
+    """Do not delete from storage what has been stored there anew."""
+    await connection.execute(sa.delete(DELETIONS).where(DELETIONS.c.path.in_(paths)))
+
+
 _STORED: Final = [
     RECORDINGS.c[name] for name in ("id", "room_id", "session_id", "parent_id", "kind", "path", "leased_until")
 ]

@@ -98,20 +98,21 @@ def _films(recording: Recording, tracks: list[Track], layout: Layout, work: Path
     share = TRACKS_SHARE if tracks else 0.0
     trouble = list(recording.trouble)
     exported, of = [], digest(recording, "tracks")
-    for number, track in enumerate(tracks, 1):
+    for count, track in enumerate(tracks, 1):
         try:
-            exported.append(_export(recording, track, number, of, work))
+            exported.append(_export(recording, track, of, work))
         except RawError as error:
             trouble.append(str(error))
-        _say(Fraction(share * number / len(tracks)))
+        _say(Fraction(share * count / len(tracks)))
     film = work / f"{layout}.mp4"
     made = compose(recording, layout, work, film, lambda done: _say(Fraction(share + (1.0 - share) * done)))
     return Films(File(film.name, recording.begins, made.duration), tuple(exported), tuple(trouble))
 
 
-def _export(recording: Recording, track: Track, number: int, of: str, work: Path) -> TrackFile:
+def _export(recording: Recording, track: Track, of: str, work: Path) -> TrackFile:
     """The file of a track, which is there already if an earlier process has made it of the same."""
-    name = f"tracks/{number}-{track.source}{export.suffix(track)}"
+    # It is the same each time, whichever other tracks there are: the track's row in SQL is found by it.
+    name = f"tracks/{track.id.replace('/', '-')}-{track.source}{export.suffix(track)}"
     path, note = work / name, work / f"{name}.json"
     noted = _noted(note)
     if noted is not None and noted.of == of and path.exists():

@@ -196,7 +196,7 @@ class Worker:
         match verdict:
             case effects.Ready(stored):
                 _log.info("a film is ready", recording=job.id, seconds=round(stored.film.duration, 1))
-                return await self._jobs.ready(job, stored.film, stored.tracks, stored.trouble)
+                return await self._jobs.ready(job, stored.film, stored.tracks, stored.trouble, now=now)
             case effects.Empty():
                 _log.info("a recording is empty", recording=job.id)
                 return await self._jobs.empty(job)

@@ -143,7 +143,7 @@ async def test_late_files_of_which_no_film_can_be_made_are_kept_and_the_film_bef
     job = await jobs.claim("test", now(), 60.0)
     assert job is not None
     path = directory_of(row.room_id, row.id) + "grid.mp4"
-    assert await jobs.ready(job, Made(path, 1.0, 1000, "ab" * 32))
+    assert await jobs.ready(job, Made(path, 1.0, 1000, "ab" * 32), now=now())
     await sweeper(local).clear_all()
     assert (await local.read(row)).status == "processing", "its raw files are in no list of what is stored"
     again = await jobs.claim("test", now(), 60.0)
