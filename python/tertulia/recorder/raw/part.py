@@ -56,6 +56,8 @@ class Part(Struct, kw_only=True):
     """Packets left out, by track."""
     unreadable: list[str]
     """Names of files."""
+    wrong_lines: int
+    """Lines of the sidecar that were passed over."""
 
 
 def read_part(directory: Path, pulse: Pulse) -> Part | None:
@@ -66,7 +68,10 @@ def read_part(directory: Path, pulse: Pulse) -> Part | None:
         return None
     reading = _Reading(pulse)
     for line in lines:
-        reading.take(line)
+        if isinstance(line, sidecar.Wrong):
+            reading.pass_over()
+        else:
+            reading.take(line)
     return reading.finish(directory, first)
 
 
@@ -78,6 +83,11 @@ class _Reading:
         self._speakers: list[tuple[float, tuple[str, ...]]] = []
         self._end = 0.0
         self._reason: str | None = None
+        self._wrong_lines = 0
+
+    def pass_over(self) -> None:
+        """A line was wrong."""
+        self._wrong_lines += 1
 
     def take(self, line: sidecar.Line) -> None:
         at = line.at / 1e6
@@ -116,6 +126,7 @@ class _Reading:
             reason=self._reason,
             lost={number: told.lost for number, told in self._tracks.items() if told.lost},
             unreadable=[],
+            wrong_lines=self._wrong_lines,
         )
         for told in self._tracks.values():
             self._read_track(part, told)

@@ -184,3 +184,14 @@ def test_levels_and_rotation_come_with_samples(stage: Stage) -> None:
     assert [sample.level for sample in sound.samples()] == [30, None, None, None, None]
     assert [sample.rotation for sample in picture.samples()] == [90, 90]
     assert part.name in sound.id
+
+
+def test_lines_that_are_wrong_are_counted_and_end_nothing(stage: Stage) -> None:
+    part = stage.part()
+    _talk(stage, 0.0, 2.0)
+    part.tell(0.5, "speakers", users="Ada")
+    part.tell(0.6, "report", track=1, ntp=-1, rtp=0)
+    stage.ends(2.0)
+    recording = _finish(stage)
+    assert recording.duration == pytest.approx(2.0, abs=0.06)
+    assert recording.trouble == (f"2 lines of a list are wrong, and were passed over ({part.name}/part.jsonl).",)
