@@ -53,8 +53,11 @@ async def gather(
         return Gathered()
     if not is_first:
         return Fault("the raw files of this recording are gone, so no other film can be made of it", Cause.FINAL)
-    is_late = job.ended_at is not None and now > job.ended_at + GRACE
-    return NoMedia() if is_late else NotYet(GRACE_PAUSE)
+    if job.ended_at is None or now <= job.ended_at + GRACE:
+        return NotYet(GRACE_PAUSE)
+    if not await asyncio.to_thread(recordings.is_dir):  # nodes make it when they start
+        return Fault(f"there is no {recordings}: it has to be the nodes' TERTULIA_RECORDINGS_DIR", Cause.OUTSIDE)
+    return NoMedia()
 
 
 async def load_manifest(storage: Storage, prefix: str, work: Path) -> Manifest | None:

@@ -16,7 +16,8 @@ from tertulia.db.recording_keys import RecordingKeys
 from tertulia.db.recording_rows import directory_of
 from tertulia.recorder.films import Films
 from tertulia.recorder.gathering import GRACE_PAUSE, fetch, gather, load_manifest
-from tertulia.recorder.jobs.inputs import NoMedia, NotYet
+from tertulia.recorder.jobs.inputs import Fault, NoMedia, NotYet
+from tertulia.recorder.jobs.retry import Cause
 from tertulia.recorder.making import make
 from tertulia.recorder.place import Place
 from tertulia.recorder.shipping import Shipping
@@ -191,3 +192,6 @@ async def test_a_recording_without_any_file_is_empty_only_a_minute_after_its_end
     at_once = await gather(storage, local.recordings, job, job.ended_at + timedelta(seconds=59))
     later = await gather(storage, local.recordings, job, job.ended_at + timedelta(seconds=61))
     assert (at_once, later) == (NotYet(GRACE_PAUSE), NoMedia())
+    elsewhere = await gather(storage, local.directory / "nowhere", job, job.ended_at + timedelta(seconds=61))
+    assert isinstance(elsewhere, Fault), "it is not the nodes' directory"
+    assert elsewhere.cause is Cause.OUTSIDE
