@@ -61,9 +61,11 @@ class Jobs:
         async with self._database.write() as connection:
             return bool((await connection.execute(renews.values(values))).rowcount)
 
-    async def give_back(self, job: Job, retry_at: datetime) -> bool:
-        """Let any worker take it from ``retry_at`` on. This attempt does not count."""
-        return await self._update(job, _held(job), attempts=RECORDINGS.c.attempts - 1, **_given_up(retry_at))
+    async def give_back(self, job: Job, retry_at: datetime, error: str | None = None) -> bool:
+        """Let any worker take it from ``retry_at`` on. This attempt does not count. ``error``: what keeps it from being
+        done."""
+        values = _given_up(retry_at) | ({} if error is None else {"error": error})
+        return await self._update(job, _held(job), attempts=RECORDINGS.c.attempts - 1, **values)
 
     async def failed(self, job: Job, error: str, retry_at: datetime | None, *, by_film: bool = False) -> bool:
         """Say why it could not be made, and let any worker try again from ``retry_at`` on; None: it has failed, or if
@@ -179,6 +181,7 @@ async def _job(connection: AsyncConnection, recording_id: RecordingId, worker: s
         attempts=row.attempts,
         # A worker of an earlier version that has it made once more leaves this as it was.
         film_faults=min(row.film_faults, row.attempts - 1),
+        error=row.error,
         worker=worker,
         lease=row.lease,
         lease_seconds=lease_seconds,

@@ -171,6 +171,8 @@ class Job(Struct, frozen=True):
     """How often a worker has taken it, this time included."""
     film_faults: int
     """How many of the earlier ones failed by making the film itself."""
+    error: str | None
+    """What is said of it so far."""
     worker: str
     lease: str
     """Unlike that of any other time it was taken."""

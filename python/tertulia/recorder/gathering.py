@@ -24,6 +24,9 @@ from tertulia.storage import SealedStorage, Storage
 
 WRITER_PAUSE: Final = 2.0
 """Seconds until one looks again whether the writers have ended; they do so within a second after the recording."""
+WRITING: Final = timedelta(minutes=5)
+"""So long after its end the files of a recording cannot be waiting for a slow disk any more."""
+STILL_WRITTEN: Final = "a node still holds its raw files, minutes after its end: it may hang"
 GRACE: Final = timedelta(seconds=60)
 """Only so long after its end a recording without any file is empty: a shared file system may show files late."""
 GRACE_PAUSE: Final = 5.0
@@ -41,7 +44,8 @@ async def gather(
     is_first = job.id == job.source_id
     source = place if is_first else Place(recordings, job.source_id)
     if source.is_being_written():
-        return NotYet(WRITER_PAUSE)
+        is_late = job.ended_at is not None and now > job.ended_at + WRITING
+        return NotYet(WRITER_PAUSE, STILL_WRITTEN if is_late else None)
     if not is_first:
         await asyncio.to_thread(_link, source, place)
     storage = storage.only(sealed=job.key_id is not None)

@@ -204,5 +204,7 @@ class Worker:
                 _log.warning("a film could not be made", recording=job.id, error=error, again_in=retry_in)
                 retry_at = None if retry_in is None else now + timedelta(seconds=retry_in)
                 return await self._jobs.failed(job, error, retry_at, by_film=cause is Cause.FILM)
-            case effects.GivenBack(retry_in):
-                return await self._jobs.give_back(job, now + timedelta(seconds=retry_in))
+            case effects.GivenBack(retry_in, error):
+                if error is not None and error != job.error:
+                    _log.warning("a film cannot be made yet", recording=job.id, error=error)
+                return await self._jobs.give_back(job, now + timedelta(seconds=retry_in), error)

@@ -118,6 +118,16 @@ async def test_given_back_it_counts_no_attempt(meetings: Meetings) -> None:
     await meetings.claim(20)
 
 
+async def test_given_back_it_may_say_why(meetings: Meetings) -> None:
+    await meetings.stopped()
+    job = await meetings.claim(10)
+    assert await meetings.jobs.give_back(job, after(10), "a node hangs")
+    again = await meetings.claim(10)
+    assert (again.error, (await meetings.read(job)).error) == ("a node hangs", "a node hangs")
+    assert await meetings.jobs.give_back(again, after(10))
+    assert (await meetings.read(job)).error == "a node hangs"
+
+
 async def test_it_is_tried_again_later_and_says_why(meetings: Meetings) -> None:
     await meetings.stopped()
     job = await meetings.claim(10)

@@ -35,6 +35,7 @@ def job() -> Job:
         ended_at=now(),
         attempts=1,
         film_faults=0,
+        error=None,
         worker="w",
         lease="l",
         lease_seconds=15.0,

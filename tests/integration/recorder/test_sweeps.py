@@ -15,7 +15,7 @@ from tertulia.db.models import Made
 from tertulia.db.recording_keys import RecordingKeys
 from tertulia.db.recording_rows import directory_of
 from tertulia.recorder.films import Films
-from tertulia.recorder.gathering import GRACE_PAUSE, fetch, gather, load_manifest
+from tertulia.recorder.gathering import GRACE_PAUSE, STILL_WRITTEN, WRITER_PAUSE, fetch, gather, load_manifest
 from tertulia.recorder.jobs.inputs import Fault, NoMedia, NotYet
 from tertulia.recorder.jobs.retry import Cause
 from tertulia.recorder.making import make
@@ -180,6 +180,20 @@ async def test_directories_that_sql_does_not_know_stay(local: Studio) -> None:
         path.mkdir()
     await sweeper(local).clear_all()
     assert all(path.exists() for path in unknown)
+
+
+async def test_a_part_that_is_never_whole_is_told_of(local: Studio) -> None:
+    row = await local.started()
+    part = local.write_part(row, 1.0)
+    await local.rows.stop(row.id, now())
+    job = await Jobs(local.database).claim("test", now(), 15.0)
+    assert job is not None
+    assert job.ended_at is not None
+    storage = storage_of(local)
+    with being_written(part):
+        soon = await gather(storage, local.recordings, job, job.ended_at + timedelta(minutes=4))
+        late = await gather(storage, local.recordings, job, job.ended_at + timedelta(minutes=6))
+    assert (soon, late) == (NotYet(WRITER_PAUSE), NotYet(WRITER_PAUSE, STILL_WRITTEN))
 
 
 async def test_a_recording_without_any_file_is_empty_only_a_minute_after_its_end(local: Studio) -> None:

@@ -35,9 +35,11 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class GivenBack:
-    """The job may be taken by any recorder in ``retry_in`` seconds, and this attempt does not count."""
+    """The job may be taken by any recorder in ``retry_in`` seconds, and this attempt does not count. ``error``: what
+    keeps it from being done."""
 
     retry_in: float
+    error: str | None = None
 
 
 Verdict: TypeAlias = Ready | Empty | Failed | GivenBack

@@ -17,9 +17,10 @@ class Gathered:
 
 @dataclass(frozen=True, slots=True)
 class NotYet:
-    """They are not: to be looked at again in so many seconds."""
+    """They are not: to be looked at again in so many seconds. ``error``: why, if that takes too long."""
 
     again_in: float
+    error: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

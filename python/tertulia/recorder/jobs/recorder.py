@@ -186,8 +186,8 @@ class Recorder:
                 return [self._report(at), Store(self._next(), at.job, outcome)]
             case Stored():
                 return self._close(at.job, at.lease, Ready(outcome))
-            case NotYet(again_in):
-                return self._close(at.job, at.lease, GivenBack(again_in))
+            case NotYet(again_in, error):
+                return self._close(at.job, at.lease, GivenBack(again_in, error))
             case NoMedia():
                 return self._close(at.job, at.lease, Empty())
             case Fault():

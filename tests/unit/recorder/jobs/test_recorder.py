@@ -32,6 +32,7 @@ def job(attempts: int = 1, film_faults: int = 0) -> Job:
         ended_at=None,
         attempts=attempts,
         film_faults=film_faults,
+        error=None,
         worker="w",
         lease="l",
         lease_seconds=LEASE,
@@ -167,8 +168,8 @@ def test_an_answer_about_an_earlier_job_changes_nothing(run: Run) -> None:
 
 def test_raw_files_that_are_still_being_written_are_waited_for(run: Run) -> None:
     run.until("gather")
-    run.answer(inputs.NotYet(2.0))
-    assert closes(run).verdict == effects.GivenBack(2.0)
+    run.answer(inputs.NotYet(2.0, "a node hangs"))
+    assert closes(run).verdict == effects.GivenBack(2.0, "a node hangs")
     run.answer(inputs.Closed(held=True))
     assert run.last == []
 
