@@ -32,6 +32,8 @@ CLEAR_SECONDS: Final = 60.0
 """How often one looks for local files that a recorder which was killed has left."""
 EXPIRE_SECONDS: Final = 600.0
 """How often one looks for recordings that are kept no longer."""
+STALE_SECONDS: Final = 86400.0
+"""How often one looks in storage for what recorders that were killed have left."""
 _DONE: Final = ("ready", "empty")
 
 _log = structlog.get_logger(__name__)
@@ -53,6 +55,7 @@ class Sweeper:
             tasks.create_task(_each(DELETE_SECONDS, self.delete))
             tasks.create_task(_each(CLEAR_SECONDS, self.clear_all))
             tasks.create_task(_each(EXPIRE_SECONDS, self.expire))
+            tasks.create_task(_each(STALE_SECONDS, self._storage.sweep))
 
     # -- deletions
 
