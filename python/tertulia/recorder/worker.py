@@ -27,7 +27,7 @@ from tertulia.db.models import Job
 from tertulia.db.recording_keys import RecordingKeys
 from tertulia.errors import StorageError, TertuliaError, Unavailable
 from tertulia.master_key import master_key
-from tertulia.process import notify
+from tertulia.process import descriptors, notify
 from tertulia.recorder.gathering import gather
 from tertulia.recorder.jobs import effects, inputs
 from tertulia.recorder.jobs.recorder import LEASE, LOOK, Recorder
@@ -52,6 +52,7 @@ async def run_recorder(config: Config) -> None:
         ConfigError: a setting is wrong, or this version does not work with the database's schema.
         Unavailable: the database does not answer at the start.
     """
+    descriptors.allow_all()  # the process that makes a film reads all tracks of a moment at once
     database = Database(config.need("database_url"))
     try:
         await schema.check(database)

@@ -2,15 +2,34 @@
 
 from __future__ import annotations
 
+import re
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
 import av
 import pytest
 
 from tests.integration.recorder.studio import ADA, Studio, being_written
 
 
+@contextmanager
+def few_descriptors() -> Iterator[None]:
+    """Processes that are started have the limit that shells give."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (1024, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
 async def test_a_recording_becomes_a_film_and_tracks_and_nothing_local_is_left(local: Studio) -> None:
     row = await local.recorded(3.0)
-    with local.recorder() as recorder:
+    with few_descriptors(), local.recorder() as recorder:
+        soft, hard = re.findall(r"Max open files +(\w+) +(\w+)", Path(f"/proc/{recorder.pid}/limits").read_text())[0]
+        assert soft == hard, "as many tracks may be open at once as the system grants"
         ready = await local.until_status(row, "ready", recorder)
         await local.until_cleared(row)
     assert ready.path == f"recordings/{row.room_id}/{row.id}/grid.mp4"
