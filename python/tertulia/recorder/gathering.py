@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import secrets
 import shutil
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -15,12 +16,13 @@ from typing import Final
 
 from tertulia.db.models import Job
 from tertulia.db.recording_rows import directory_of
+from tertulia.errors import StorageError
 from tertulia.recorder import manifest
 from tertulia.recorder.jobs.inputs import Fault, Gathered, NoMedia, NotYet
 from tertulia.recorder.jobs.retry import Cause
 from tertulia.recorder.manifest import Manifest
 from tertulia.recorder.place import Place
-from tertulia.storage import SealedStorage, Storage
+from tertulia.storage import SealedStorage, Storage, Stored
 
 WRITER_PAUSE: Final = 2.0
 """Seconds until one looks again whether the writers have ended; they do so within a second after the recording."""
@@ -72,7 +74,7 @@ async def load_manifest(storage: Storage, prefix: str, work: Path) -> Manifest |
     """
     if await storage.size(prefix + manifest.PATH) is None:
         return None
-    path = work / f".{os.getpid()}.parts"
+    path = work / f".{secrets.token_hex(8)}.parts"
     await _get(storage, prefix + manifest.PATH, path)
     return await asyncio.to_thread(_read_manifest, path)
 
@@ -92,15 +94,21 @@ async def fetch(storage: Storage, prefix: str, stored: Manifest, place: Place) -
     here = {(file.part, file.name): file.size for file in place.raw_files()}
     for file in stored.files:
         if here.get((file.part, file.name), -1) < file.size:
-            await _get(storage, prefix + file.path, place.path / file.part / file.name)
+            known = Stored(file.size, file.sha256)
+            await _get(storage, prefix + file.path, place.path / file.part / file.name, known)
 
 
-async def _get(storage: Storage, key: str, path: Path) -> None:
-    """Download to ``path``, which is there only once it is whole."""
-    coming = path.with_name(f".{os.getpid()}.coming")
+async def _get(storage: Storage, key: str, path: Path, known: Stored | None = None) -> None:
+    """Download to ``path``, which is there only once it is whole, and what is ``known`` of it."""
+    coming = path.with_name(f".{secrets.token_hex(8)}.coming")
     await asyncio.to_thread(coming.parent.mkdir, parents=True, exist_ok=True)
-    await storage.get_file(key, coming)
-    await asyncio.to_thread(coming.replace, path)
+    try:
+        found = await storage.get_file(key, coming)
+        if known is not None and found != known:
+            raise StorageError(f"{key} is not what was stored there", is_retryable=True)
+        await asyncio.to_thread(coming.replace, path)
+    finally:
+        await asyncio.to_thread(coming.unlink, missing_ok=True)
 
 
 def _link(source: Place, place: Place) -> None:

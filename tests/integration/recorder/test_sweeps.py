@@ -14,6 +14,7 @@ from tertulia.db.jobs import Jobs
 from tertulia.db.models import Made
 from tertulia.db.recording_keys import RecordingKeys
 from tertulia.db.recording_rows import directory_of
+from tertulia.errors import StorageError
 from tertulia.recorder.films import Films
 from tertulia.recorder.gathering import GRACE_PAUSE, STILL_WRITTEN, WRITER_PAUSE, fetch, gather, load_manifest
 from tertulia.recorder.jobs.inputs import Fault, NoMedia, NotYet
@@ -172,6 +173,25 @@ async def test_what_turns_up_while_a_film_is_made_is_not_listed_as_being_in_it(l
     longer.write_bytes(longer.read_bytes() + b"more")
     await fetch(storage, directory_of(row.room_id, row.id), stored, place)
     assert longer.read_bytes().endswith(b"more"), "what is stored is less than what is here"
+
+
+async def test_what_is_stored_is_used_only_if_it_is_what_was_stored(local: Studio) -> None:
+    row = await local.recorded(1.0)
+    job = await Jobs(local.database).claim("test", now(), 60.0)
+    assert job is not None
+    place, storage = Place(local.recordings, row.id), storage_of(local)
+    films = await make(place, job, lambda done: None, lambda: None)
+    assert isinstance(films, Films)
+    await Shipping(storage, None, place, job, lambda done: None).run(films)
+    prefix = directory_of(row.room_id, row.id)
+    stored = await load_manifest(storage, prefix, place.work)
+    assert stored is not None
+    there = local.directory / "storage" / prefix / stored.files[0].path
+    there.write_bytes(bytes(there.stat().st_size))
+    place.remove()
+    with pytest.raises(StorageError, match="is not what was stored there"):
+        await fetch(storage, prefix, stored, place)
+    assert [path for path in place.path.rglob("*") if path.is_file()] == []
 
 
 async def test_directories_that_sql_does_not_know_stay(local: Studio) -> None:
