@@ -45,7 +45,7 @@ async def gather(
     place = Place(recordings, job.id)
     is_first = job.id == job.source_id
     source = place if is_first else Place(recordings, job.source_id)
-    if source.is_being_written():
+    if await asyncio.to_thread(source.is_being_written):
         is_late = job.ended_at is not None and now > job.ended_at + WRITING
         return NotYet(WRITER_PAUSE, STILL_WRITTEN if is_late else None)
     if not is_first:
@@ -55,7 +55,7 @@ async def gather(
     stored = await load_manifest(storage, directory_of(job.room_id, job.source_id), place.work)
     if stored is not None:
         await fetch(storage, directory_of(job.room_id, job.source_id), stored, place)
-    if place.parts():
+    if await asyncio.to_thread(place.parts):
         return Gathered()
     if not is_first:
         return Fault("the raw files of this recording are gone, so no other film can be made of it", Cause.FINAL)
@@ -91,7 +91,7 @@ async def fetch(storage: Storage, prefix: str, stored: Manifest, place: Place) -
     Raises:
         StorageError, OSError
     """
-    here = {(file.part, file.name): file.size for file in place.raw_files()}
+    here = {(file.part, file.name): file.size for file in await asyncio.to_thread(place.raw_files)}
     for file in stored.files:
         if here.get((file.part, file.name), -1) < file.size:
             known = Stored(file.size, file.sha256)

@@ -77,7 +77,7 @@ class Sweeper:
     async def _delete(self, deletion: Deletion) -> None:
         if deletion.recording_id is not None:
             place = Place(self._recordings, deletion.recording_id)
-            if place.is_being_written():
+            if await asyncio.to_thread(place.is_being_written):
                 raise BlockingIOError("its raw files are still being written")
             await asyncio.to_thread(place.remove)
         if deletion.path.endswith("/"):
@@ -114,7 +114,7 @@ class Sweeper:
         """
         row = await self._rows.by_id(recording_id)
         place = Place(self._recordings, recording_id)
-        if row is None or row.status not in _DONE or place.is_being_written():
+        if row is None or row.status not in _DONE or await asyncio.to_thread(place.is_being_written):
             return
         if row.source_id == row.id:
             storage = self._storage.only(sealed=row.key_id is not None)

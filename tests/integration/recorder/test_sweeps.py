@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
+import io
+import os
+import threading
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,7 +22,7 @@ from tertulia.db.recording_rows import directory_of
 from tertulia.errors import StorageError
 from tertulia.recorder.films import Films
 from tertulia.recorder.gathering import GRACE_PAUSE, STILL_WRITTEN, WRITER_PAUSE, fetch, gather, load_manifest
-from tertulia.recorder.jobs.inputs import Fault, NoMedia, NotYet
+from tertulia.recorder.jobs.inputs import Fault, Gathered, NoMedia, NotYet
 from tertulia.recorder.jobs.retry import Cause
 from tertulia.recorder.making import make
 from tertulia.recorder.place import Place
@@ -192,6 +197,40 @@ async def test_what_is_stored_is_used_only_if_it_is_what_was_stored(local: Studi
     with pytest.raises(StorageError, match="is not what was stored there"):
         await fetch(storage, prefix, stored, place)
     assert [path for path in place.path.rglob("*") if path.is_file()] == []
+
+
+async def test_a_file_system_that_is_slow_stops_nothing_else(local: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is asked of it is asked on other threads than the loop's."""
+    asked: list[str] = []
+
+    def watch(module: Any, name: str) -> None:
+        original = getattr(module, name)
+
+        def watched(what: Any, *args: Any, **kwargs: Any) -> Any:
+            is_ours = name == "flock" or str(what).startswith(str(local.recordings))
+            if is_ours and threading.current_thread() is threading.main_thread():
+                asked.append(f"{name} {what}")
+            return original(what, *args, **kwargs)
+
+        monkeypatch.setattr(module, name, watched)
+
+    row = await local.recorded(1.0)
+    job = await Jobs(local.database).claim("test", now(), 60.0)
+    assert job is not None
+    place, storage = Place(local.recordings, row.id), storage_of(local)
+    films = await make(place, job, lambda done: None, lambda: None)
+    assert isinstance(films, Films)
+    for module, name in ((fcntl, "flock"), (os, "stat"), (os, "scandir"), (io, "open")):
+        watch(module, name)
+    assert isinstance(await gather(storage, local.recordings, job, now()), Gathered)
+    made = await Shipping(storage, None, place, job, lambda done: None).run(films)
+    assert await Jobs(local.database).ready(job, made.film, made.tracks, now=now())
+    await sweeper(local).clear_all()
+    await local.rows.delete(row.room_id, row.id, now())
+    await sweeper(local).delete()
+    monkeypatch.undo()
+    assert not place.path.exists()
+    assert asked == []
 
 
 async def test_directories_that_sql_does_not_know_stay(local: Studio) -> None:
