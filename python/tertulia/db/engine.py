@@ -1,4 +1,5 @@
-"""The database, SQLite or PostgreSQL, to ``read`` or to ``write``. No wait is longer than :data:`DEADLINE`."""
+"""The database, SQLite or PostgreSQL, to ``read`` or to ``write``. No wait is longer than :data:`DEADLINE`, but for
+those of who changes the schema."""
 
 from __future__ import annotations
 
@@ -48,15 +49,11 @@ class Database:
     """A pool of connections to the database at ``url`` (see :func:`driver_url`)."""
 
     def __init__(self, url: str) -> None:
-        address, args = driver_url(url)
-        self.is_sqlite = address.drivername.startswith("sqlite")
+        self._address, self._args = driver_url(url)
+        self.is_sqlite = self._address.drivername.startswith("sqlite")
         pool: dict[str, Any] = {"pool_size": _POOL, "max_overflow": 0, "pool_timeout": DEADLINE}
         pool["pool_pre_ping"] = not self.is_sqlite
-        # Parameters hold names and addresses of people, which must not show in error texts.
-        self.engine: AsyncEngine = create_async_engine(address, connect_args=args, hide_parameters=True, **pool)
-        if self.is_sqlite:
-            sa.event.listen(self.engine.sync_engine, "connect", _prepare_sqlite)
-            sa.event.listen(self.engine.sync_engine, "begin", _begin_sqlite)
+        self.engine = self._make_engine(self._args, **pool)
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
@@ -92,22 +89,28 @@ class Database:
 
     @asynccontextmanager
     async def migrating(self) -> AsyncIterator[AsyncConnection]:
-        """A transaction as in :meth:`unhurried`, to change the schema. SQLite checks foreign keys at its end only, as
-        it changes a table by making it anew."""
+        """A transaction as in :meth:`unhurried`, to change the schema, on a connection of its own: no statement has a
+        deadline, and SQLite checks foreign keys at its end only, as it changes a table by making it anew."""
+        args = self._args if self.is_sqlite else {**self._args, "command_timeout": None}
         with _Unavailable():
-            async with self.engine.connect() as connection:
+            async with self._make_engine(args, poolclass=sa.NullPool).connect() as connection:
                 await connection.execution_options(**{_WRITE: True, _REBUILD: True})
-                try:
-                    async with connection.begin():
-                        yield connection
-                        if self.is_sqlite:
-                            await _check_foreign_keys(connection)
-                finally:
-                    await connection.invalidate()  # its foreign keys are off: nobody else may get it
+                async with connection.begin():
+                    yield connection
+                    if self.is_sqlite:
+                        await _check_foreign_keys(connection)
 
     async def close(self) -> None:
         """Close all connections."""
         await self.engine.dispose()
+
+    def _make_engine(self, args: dict[str, Any], **pool: Any) -> AsyncEngine:
+        # Parameters hold names and addresses of people, which must not show in error texts.
+        engine = create_async_engine(self._address, connect_args=args, hide_parameters=True, **pool)
+        if self.is_sqlite:
+            sa.event.listen(engine.sync_engine, "connect", _prepare_sqlite)
+            sa.event.listen(engine.sync_engine, "begin", _begin_sqlite)
+        return engine
 
 
 def insert_new(connection: AsyncConnection, table: sa.Table, values: dict[str, Any]) -> sa.Insert:
@@ -199,8 +202,13 @@ def _is_down(error: BaseException) -> bool:
     if not isinstance(error, sa.exc.DBAPIError) or isinstance(error, _DOWN):
         return isinstance(error, _DOWN)
     # Without a statement: what the driver raised when it connected.
-    state = str(getattr(error.orig, "sqlstate", None) or "")
+    state = sqlstate(error)
     return error.statement is None or error.connection_invalidated or state[:2] in _DOWN_STATES or state == _READ_ONLY
+
+
+def sqlstate(error: sa.exc.DBAPIError) -> str:
+    """The code of an error of PostgreSQL (appendix A); empty if it has none."""
+    return str(getattr(error.orig, "sqlstate", None) or "")
 
 
 def _first_line(error: BaseException) -> str:

@@ -61,22 +61,33 @@ class Jobs:
         async with self._database.write() as connection:
             return bool((await connection.execute(renews.values(values))).rowcount)
 
-    async def give_back(self, job: Job, retry_at: datetime) -> bool:
-        """Let any worker take it from ``retry_at`` on. This attempt does not count."""
-        return await self._update(job, _held(job), attempts=RECORDINGS.c.attempts - 1, **_given_up(retry_at))
+    async def give_back(self, job: Job, retry_at: datetime, error: str | None = None) -> bool:
+        """Let any worker take it from ``retry_at`` on. This attempt does not count. ``error``: what keeps it from being
+        done."""
+        values = _given_up(retry_at) | ({} if error is None else {"error": error})
+        return await self._update(job, _held(job), attempts=RECORDINGS.c.attempts - 1, **values)
 
-    async def failed(self, job: Job, error: str, retry_at: datetime | None) -> bool:
-        """Say why it could not be made, and let any worker try again from ``retry_at`` on; None: it has failed."""
+    async def failed(self, job: Job, error: str, retry_at: datetime | None, *, by_film: bool = False) -> bool:
+        """Say why it could not be made, and let any worker try again from ``retry_at`` on; None: it has failed, or if
+        it was made before, it is the film that it was.
+
+        ``by_film``: making the film itself failed, not what it needs.
+        """
+        values = {"error": error, "film_faults": job.film_faults + by_film}
         if retry_at is not None:
-            return await self._update(job, _held_or(job, "processing"), error=error, **_given_up(retry_at))
-        return await self._finish(job, "failed", error=error)
+            return await self._update(job, _held_or(job, "processing"), **values, **_given_up(retry_at))
+        return await self._end(job, "failed", **values)
 
     async def empty(self, job: Job) -> bool:
-        """Say that there is nothing in its raw files."""
-        return await self._finish(job, "empty", error=None)
+        """Say that there is nothing in its raw files. If it was made before, it is the film that it was."""
+        lost = "there is nothing left of which it could be made again"
+        return await self._end(job, "empty", error=sa.case((RECORDINGS.c.path.is_not(None), lost), else_=sa.null()))
 
-    async def ready(self, job: Job, film: Made, tracks: Sequence[MadeTrack] = (), trouble: str | None = None) -> bool:
-        """Say what was made and stored. The session names the film's path from now on.
+    async def ready(
+        self, job: Job, film: Made, tracks: Sequence[MadeTrack] = (), trouble: str | None = None, *, now: datetime
+    ) -> bool:
+        """Say what was made and stored. The session names the film's path from now on. Tracks that it had before, and
+        which are not among ``tracks``, are deleted.
 
         ``trouble``: what is missing from it, in words for people.
         """
@@ -84,15 +95,32 @@ class Jobs:
             await rows.lock_room(connection, job.room_id)
             done = sa.update(RECORDINGS).where(_held_or(job, "ready"))
             values = {**_FINISHED, **to_row(film), "status": "ready", "progress": 1.0, "error": trouble}
+            values["remake_failed"] = False
             if not (await connection.execute(done.values(values))).rowcount:
                 return False
+            await _drop_tracks(connection, job, tracks, now)
             for track in tracks:
                 await _put_track(connection, job, track)
+            await recording_rows.keep_stored(connection, [film.path, *(track.file.path for track in tracks)])
             await recording_rows.set_recording_url(connection, job.session_id)
         return True
 
-    async def _finish(self, job: Job, status: str, **values: Any) -> bool:
-        return await self._update(job, _held_or(job, status), status=status, **_FINISHED, **values)
+    async def _end(self, job: Job, status: str, **values: Any) -> bool:
+        """End the job without a new film. The film that there was before, if any, is ready again."""
+        was_made = RECORDINGS.c.path.is_not(None)
+        kept = {
+            "status": sa.case((was_made, "ready"), else_=status),
+            "progress": sa.case((was_made, 1.0), else_=RECORDINGS.c.progress),
+            "remake_failed": was_made,
+        }
+        ours = sa.or_(_held_or(job, status), sa.and_(_held_or(job, "ready"), RECORDINGS.c.remake_failed))
+        async with self._database.write() as connection:
+            await rows.lock_room(connection, job.room_id)
+            ends = sa.update(RECORDINGS).where(ours).values(kept | _FINISHED | values)
+            if not (await connection.execute(ends)).rowcount:
+                return False
+            await recording_rows.set_recording_url(connection, job.session_id)
+        return True
 
     async def _update(self, job: Job, where: sa.ColumnElement[bool], **values: Any) -> bool:
         async with self._database.write() as connection:
@@ -151,10 +179,19 @@ async def _job(connection: AsyncConnection, recording_id: RecordingId, worker: s
         created_at=row.created_at,
         ended_at=row.ended_at,
         attempts=row.attempts,
+        # A worker of an earlier version that has it made once more leaves this as it was.
+        film_faults=min(row.film_faults, row.attempts - 1),
+        error=row.error,
         worker=worker,
         lease=row.lease,
         lease_seconds=lease_seconds,
     )
+
+
+async def _drop_tracks(connection: AsyncConnection, job: Job, tracks: Sequence[MadeTrack], now: datetime) -> None:
+    made = [track_id(job.id, track.name) for track in tracks]
+    old = (RECORDINGS.c.parent_id == job.id, RECORDINGS.c.kind == "track", RECORDINGS.c.id.not_in(made))
+    await recording_rows.delete_rows(connection, sa.and_(*old), now)
 
 
 async def _put_track(connection: AsyncConnection, job: Job, track: MadeTrack) -> None:

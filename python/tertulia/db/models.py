@@ -144,6 +144,8 @@ class Recording(Struct, frozen=True):
     """From 0 to 1."""
     expected_at: datetime | None
     """When it will be ready, as far as the worker can tell."""
+    remake_failed: bool
+    """It was to be made once more, which failed: it is the film that was there before."""
 
     @property
     def source_id(self) -> RecordingId:
@@ -167,6 +169,10 @@ class Job(Struct, frozen=True):
     ended_at: datetime | None
     attempts: int
     """How often a worker has taken it, this time included."""
+    film_faults: int
+    """How many of the earlier ones failed by making the film itself."""
+    error: str | None
+    """What is said of it so far."""
     worker: str
     lease: str
     """Unlike that of any other time it was taken."""

@@ -39,11 +39,12 @@ def as_recording(row: sa.Row[Any]) -> Recording:
 def first_values() -> dict[str, Any]:
     """The values of a row that is new, or is to be made once more."""
     return {
-        "duration": 0.0,
         "error": None,
         "progress": 0.0,
         "expected_at": None,
         "attempts": 0,
+        "film_faults": 0,
+        "remake_failed": False,
         "leased_by": None,
         "lease": None,
         "leased_until": None,
@@ -93,6 +94,11 @@ async def delete_rows(connection: AsyncConnection, which: sa.ColumnElement[bool]
     await connection.execute(sa.delete(RECORDINGS).where(which))
     for session_id in sorted({row.session_id for row in gone}):
         await set_recording_url(connection, session_id)
+
+
+async def keep_stored(connection: AsyncConnection, paths: Sequence[str]) -> None:
+    """Do not delete from storage what has been stored there anew."""
+    await connection.execute(sa.delete(DELETIONS).where(DELETIONS.c.path.in_(paths)))
 
 
 _STORED: Final = [

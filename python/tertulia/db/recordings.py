@@ -173,6 +173,7 @@ def _new(
         "kind": "composite",
         "layout": layout,
         "created_at": at,
+        "duration": 0.0,
         **recording_rows.first_values(),
     }
 

@@ -197,6 +197,8 @@ RECORDINGS: Final = sa.Table(
     sa.Column("progress", sa.Float, nullable=False),  # 0 to 1
     _moment("expected_at", nullable=True),
     sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("film_faults", sa.Integer, nullable=False, server_default="0"),  # attempts that the film itself failed
+    sa.Column("remake_failed", sa.Boolean, nullable=False, server_default=sa.false()),  # it is the film before
     _moment("next_try_at", nullable=True),
     sa.Column("leased_by", sa.String(100)),
     sa.Column("lease", Uuid),  # another one each time a worker takes the job
@@ -220,6 +222,9 @@ RECORDINGS: Final = sa.Table(
         sqlite_where=sa.text("status = 'processing'"),
     ),
 )
+
+# One row. See tertulia.db.schema.
+COMPATIBILITY: Final = sa.Table("compatibility", METADATA, sa.Column("oldest", sa.String(32), primary_key=True))
 
 IS_RUNNING: Final = RECORDINGS.c.status == sa.literal_column("'recording'")
 """The condition of its index, which neither database uses for a parameter."""

@@ -33,22 +33,19 @@ class Readiness:
         self._health = Cached(self._check)
 
     async def readyz(self, _request: Request) -> Response:
-        """200, or 503 while Redis or the database does not answer, or the schema is of another version."""
+        """200, or 503 while Redis or the database does not answer, or this version does not work with
+        the schema."""
         health = await self._health.get()
         return _answer(200 if health.status == "ready" else 503, health)
 
     async def _check(self) -> Health:
         redis, database = await asyncio.gather(
             _check(self._services.redis.ping(), lambda _: "ok"),
-            _check(schema.version(self._services.database), _judge),
+            _check(schema.fault(self._services.database), lambda wrong: wrong or "ok"),
         )
         checks = {"redis": redis, "database": database}
         is_ready = all(found == "ok" for found in checks.values())
         return Health(status="ready" if is_ready else "unready", checks=checks)
-
-
-def _judge(version: str | None) -> str:
-    return "ok" if version == schema.HEAD else f"has schema {version}, needs {schema.HEAD}: run `tertulia migrate`"
 
 
 T = TypeVar("T")

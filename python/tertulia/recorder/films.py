@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import msgspec
 from msgspec import Struct
 
 from tertulia.contract.fields import Source
@@ -26,7 +29,7 @@ class TrackFile(Struct, frozen=True):
     source: Source
 
 
-class Films(Struct, frozen=True, tag="films"):
+class Films(Struct, frozen=True):
     """The composite, and the files of the tracks. ``trouble``: what of the recording was lost, in words. ``raw``: the
     files that there were when they were read; those that turn up later are in another film."""
 
@@ -42,6 +45,16 @@ class Fraction(Struct, frozen=True, tag="fraction"):
     done: float
 
 
+class Alive(Struct, frozen=True, tag="alive"):
+    """It gets on, by less than a fraction could say: it reads a long recording, or encodes a long track."""
+
+
+class Finished(Struct, frozen=True, tag="finished"):
+    """All is made, and ``list`` is the file with the :class:`Films`, of which there may be many."""
+
+    list: str
+
+
 class Nothing(Struct, frozen=True, tag="nothing"):
     """There is nothing that can be played: ``reason`` says why."""
 
@@ -55,5 +68,15 @@ class Broken(Struct, frozen=True, tag="broken"):
     is_disk: bool
 
 
-Said = Fraction | Films | Nothing | Broken
-"""One line on the standard output of the process, as JSON."""
+Said = Fraction | Alive | Finished | Nothing | Broken
+"""One line on the standard output of the process, as JSON. It is short: long lines are cut (``tertulia.process``)."""
+
+
+def read_films(path: Path) -> Films:
+    """The films that a list names.
+
+    Raises:
+        OSError
+        ValueError: it is no such list; another version may have written it.
+    """
+    return msgspec.json.decode(path.read_bytes(), type=Films)

@@ -10,16 +10,18 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import time
 from pathlib import Path
 from typing import Final
 
 import msgspec
+from msgspec import Struct
 
 from tertulia.ids import UserId
 from tertulia.recorder.film.compose import compose, digest
 from tertulia.recorder.film.encode import whole
 from tertulia.recorder.film.layout import Layout
-from tertulia.recorder.films import Broken, File, Films, Fraction, Nothing, Said, TrackFile
+from tertulia.recorder.films import Alive, Broken, File, Films, Finished, Fraction, Nothing, Said, TrackFile, read_films
 from tertulia.recorder.place import WORK
 from tertulia.recorder.raw import export
 from tertulia.recorder.raw.errors import RawError
@@ -29,6 +31,17 @@ NICE: Final = 10
 """Media and meetings come first."""
 TRACKS_SHARE: Final = 0.1
 """What part of the work the files of the tracks are: they are copied, not encoded."""
+LONGEST_REASON: Final = 4096
+"""Characters of the reason why nothing was made: it is said in one line."""
+ALIVE: Final = 1.0
+"""Seconds between two signs of life, at least."""
+
+
+class _Noted(Struct, frozen=True):
+    """The file of a track, and the digest of what it was made of."""
+
+    of: str
+    track: TrackFile
 
 
 def main(argv: list[str]) -> int:
@@ -52,55 +65,86 @@ def _give_way() -> None:
 
 def _make(directory: Path, layout: Layout, *, with_tracks: bool) -> Said:
     try:
-        recording = read(directory)
+        recording = read(directory, _Pulse())
     except RawError as error:
         return Nothing(str(error))
     playable = [track for track in recording.tracks if track.spans]
     if not playable:
-        return Nothing("; ".join(recording.trouble) or "nobody sent anything that can be played")
+        return Nothing(_shortened("; ".join(recording.trouble)) or "nobody sent anything that can be played")
     work = directory / WORK
     work.mkdir(exist_ok=True)
     memo = work / f"films-{digest(recording, layout, with_tracks)}.json"
-    films = _remembered(memo, work)
-    if films is None:
+    if not _is_made(memo, work):
         films = _films(recording, playable if with_tracks else [], layout, work)
         with whole(memo) as partial:
             partial.write_bytes(msgspec.json.encode(films))
-    return films
+    return Finished(memo.name)
 
 
-def _remembered(memo: Path, work: Path) -> Films | None:
-    """What an earlier process has made, if it is all there."""
-    if not memo.exists():
-        return None
-    films = msgspec.json.decode(memo.read_bytes(), type=Films)
-    files = [films.composite, *(track.file for track in films.tracks)]
-    return films if all((work / file.path).exists() for file in files) else None
+def _shortened(text: str) -> str:
+    return text if len(text) <= LONGEST_REASON else f"{text[:LONGEST_REASON]} …"
+
+
+def _is_made(memo: Path, work: Path) -> bool:
+    """Whether all is there that an earlier process has made."""
+    try:
+        films = read_films(memo)
+    except (FileNotFoundError, ValueError):
+        return False
+    return all((work / file.path).exists() for file in (films.composite, *(track.file for track in films.tracks)))
 
 
 def _films(recording: Recording, tracks: list[Track], layout: Layout, work: Path) -> Films:
     share = TRACKS_SHARE if tracks else 0.0
     trouble = list(recording.trouble)
-    exported = []
-    for number, track in enumerate(tracks, 1):
+    exported, of = [], digest(recording, "tracks")
+    for count, track in enumerate(tracks, 1):
         try:
-            exported.append(_export(recording, track, number, work))
+            exported.append(_export(recording, track, of, work))
         except RawError as error:
             trouble.append(str(error))
-        _say(Fraction(share * number / len(tracks)))
+        _say(Fraction(share * count / len(tracks)))
     film = work / f"{layout}.mp4"
     made = compose(recording, layout, work, film, lambda done: _say(Fraction(share + (1.0 - share) * done)))
     return Films(File(film.name, recording.begins, made.duration), tuple(exported), tuple(trouble))
 
 
-def _export(recording: Recording, track: Track, number: int, work: Path) -> TrackFile:
-    name = f"tracks/{number}-{track.source}{export.suffix(track)}"
-    path = work / name
+def _export(recording: Recording, track: Track, of: str, work: Path) -> TrackFile:
+    """The file of a track, which is there already if an earlier process has made it of the same."""
+    # It is the same each time, whichever other tracks there are: the track's row in SQL is found by it.
+    name = f"tracks/{track.id.replace('/', '-')}-{track.source}{export.suffix(track)}"
+    path, note = work / name, work / f"{name}.json"
+    noted = _noted(note)
+    if noted is not None and noted.of == of and path.exists():
+        return noted.track
     path.parent.mkdir(exist_ok=True)
+    note.unlink(missing_ok=True)  # the file that it is about is replaced
     with whole(path) as partial:
         made = export.export_track(track, partial)
     file = File(name, recording.begins + made.begins, made.duration)
-    return TrackFile(file, UserId(track.user_id), track.name, track.source)
+    exported = TrackFile(file, UserId(track.user_id), track.name, track.source)
+    with whole(note) as partial:
+        partial.write_bytes(msgspec.json.encode(_Noted(of, exported)))
+    return exported
+
+
+def _noted(note: Path) -> _Noted | None:
+    with contextlib.suppress(FileNotFoundError, msgspec.DecodeError):  # other versions have other notes
+        return msgspec.json.decode(note.read_bytes(), type=_Noted)
+    return None
+
+
+class _Pulse:
+    """Says that the process is alive, at once and then once in a while."""
+
+    def __init__(self) -> None:
+        self._said_at = float("-inf")
+
+    def __call__(self) -> None:
+        now = time.monotonic()
+        if now >= self._said_at + ALIVE:
+            self._said_at = now
+            _say(Alive())
 
 
 def _say(what: Said) -> None:

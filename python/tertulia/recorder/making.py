@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from tertulia.db.models import Job
 from tertulia.process.child import Child, Process, describe
-from tertulia.recorder.films import Broken, Films, Fraction, Nothing, Said
+from tertulia.recorder.films import Alive, Broken, Films, Finished, Fraction, Nothing, Said, read_films
 from tertulia.recorder.jobs.inputs import Fault, NoMedia
 from tertulia.recorder.jobs.retry import Cause
 from tertulia.recorder.place import Place
@@ -33,10 +33,15 @@ _decoder = msgspec.json.Decoder(Said)
 _PAGE: Final = os.sysconf("SC_PAGE_SIZE")
 
 
-async def make(place: Place, job: Job, progress: Callable[[float], None]) -> Films | NoMedia | Fault:
-    """Make the films of ``job``. If this is cancelled, the process is killed."""
+async def make(
+    place: Place, job: Job, progress: Callable[[float], None], alive: Callable[[], None]
+) -> Films | NoMedia | Fault:
+    """Make the films of ``job``. If this is cancelled, the process is killed.
+
+    ``progress`` hears what part is done; ``alive`` is called while it gets on by less than could be seen there.
+    """
     raw = tuple(await asyncio.to_thread(place.raw_files))
-    talk = _Talk(progress)
+    talk = _Talk(progress, alive)
     argv = [sys.executable, "-m", "tertulia.recorder.maker", str(place.path), job.layout]
     if job.id == job.source_id:
         argv.append("--tracks")
@@ -50,7 +55,7 @@ async def make(place: Place, job: Job, progress: Callable[[float], None]) -> Fil
         await asyncio.wait({process.ended, watch})
     if not watch.cancelled() and watch.done():
         return Fault(f"the film needs more than {MEMORY >> 30} GiB of memory", Cause.FILM)
-    outcome = talk.outcome(place, status)
+    outcome = await asyncio.to_thread(talk.outcome, place, status)
     return replace(outcome, raw=raw) if isinstance(outcome, Films) else outcome
 
 
@@ -72,9 +77,10 @@ def _resident(pid: int) -> int:
 class _Talk:
     """What the process says, line by line."""
 
-    def __init__(self, progress: Callable[[float], None]) -> None:
+    def __init__(self, progress: Callable[[float], None], alive: Callable[[], None]) -> None:
         self._progress = progress
-        self._last: Films | Nothing | Broken | None = None
+        self._alive = alive
+        self._last: Finished | Nothing | Broken | None = None
         self._other: deque[str] = deque(maxlen=LAST_LINES)
 
     def hear(self, line: bytes) -> None:
@@ -86,14 +92,16 @@ class _Talk:
             return
         if isinstance(said, Fraction):
             self._progress(said.done)
+        elif isinstance(said, Alive):
+            self._alive()
         else:
             self._last = said
 
     def outcome(self, place: Place, status: int) -> Films | NoMedia | Fault:
         """What came of it, given the exit status."""
         match self._last:
-            case Films() if status == 0:
-                return self._last
+            case Finished(name) if status == 0:
+                return read_films(place.work / name)
             case Nothing(reason):
                 return Fault(reason, Cause.FINAL) if place.has_media() else NoMedia()
             case Broken(error, is_disk):

@@ -54,7 +54,7 @@ class Shipping:
         self._job = job
         self._progress = progress
         self._prefix = directory_of(job.room_id, job.id)
-        self._notes = _read_notes(place.work / NOTES)
+        self._notes: dict[str, _Note] = {}
         self._done = self._total = 0
 
     async def run(self, films: Films) -> Stored:
@@ -66,7 +66,9 @@ class Shipping:
         raw = films.raw if self._job.id == self._job.source_id else ()
         work = self._place.work
         made = [films.composite, *(track.file for track in films.tracks)]
-        self._total = sum((work / file.path).stat().st_size for file in made) + sum(file.size for file in raw)
+        self._notes = await asyncio.to_thread(_read_notes, work / NOTES)
+        sizes = await asyncio.to_thread(lambda: [(work / file.path).stat().st_size for file in made])
+        self._total = sum(sizes) + sum(file.size for file in raw)
         film = await self._film(films.composite)
         tracks = [
             MadeTrack(
@@ -81,7 +83,7 @@ class Shipping:
         ]
         stored = [await self._raw(file.part, file.name) for file in raw]
         if stored:
-            (work / LIST).write_bytes(Manifest(tuple(stored)).encode())
+            await asyncio.to_thread((work / LIST).write_bytes, Manifest(tuple(stored)).encode())
             await self._put(work / LIST, manifest.PATH)
         return Stored(film, tuple(tracks), "; ".join(films.trouble) or None)
 

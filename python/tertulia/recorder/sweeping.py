@@ -32,6 +32,8 @@ CLEAR_SECONDS: Final = 60.0
 """How often one looks for local files that a recorder which was killed has left."""
 EXPIRE_SECONDS: Final = 600.0
 """How often one looks for recordings that are kept no longer."""
+STALE_SECONDS: Final = 86400.0
+"""How often one looks in storage for what recorders that were killed have left."""
 _DONE: Final = ("ready", "empty")
 
 _log = structlog.get_logger(__name__)
@@ -53,6 +55,7 @@ class Sweeper:
             tasks.create_task(_each(DELETE_SECONDS, self.delete))
             tasks.create_task(_each(CLEAR_SECONDS, self.clear_all))
             tasks.create_task(_each(EXPIRE_SECONDS, self.expire))
+            tasks.create_task(_each(STALE_SECONDS, self._storage.sweep))
 
     # -- deletions
 
@@ -74,7 +77,7 @@ class Sweeper:
     async def _delete(self, deletion: Deletion) -> None:
         if deletion.recording_id is not None:
             place = Place(self._recordings, deletion.recording_id)
-            if place.is_being_written():
+            if await asyncio.to_thread(place.is_being_written):
                 raise BlockingIOError("its raw files are still being written")
             await asyncio.to_thread(place.remove)
         if deletion.path.endswith("/"):
@@ -104,20 +107,22 @@ class Sweeper:
 
     async def clear(self, recording_id: RecordingId) -> None:
         """Remove the local files of a recording that is done. Raw files go only if they are stored: media that turns up
-        late is made into the film.
+        late is made into the film, unless that has failed: then they stay for whoever has it made again.
 
         Raises:
             StorageError, Unavailable, OSError
         """
         row = await self._rows.by_id(recording_id)
         place = Place(self._recordings, recording_id)
-        if row is None or row.status not in _DONE or place.is_being_written():
+        if row is None or row.status not in _DONE or await asyncio.to_thread(place.is_being_written):
             return
         if row.source_id == row.id:
             storage = self._storage.only(sealed=row.key_id is not None)
             stored = await load_manifest(storage, directory_of(row.room_id, row.id), place.work)
             files = {file.raw for file in stored.files} if stored is not None else set()
             if await asyncio.to_thread(place.has_media, files):
+                if row.remake_failed:
+                    return
                 _log.warning("raw files turned up that are not in the film: it is made again", recording=row.id)
                 await self._rows.requeue(row.id, await self._clock.now())
                 return

@@ -27,7 +27,7 @@ from tertulia.db.models import Job
 from tertulia.db.recording_keys import RecordingKeys
 from tertulia.errors import StorageError, TertuliaError, Unavailable
 from tertulia.master_key import master_key
-from tertulia.process import notify
+from tertulia.process import descriptors, notify
 from tertulia.recorder.gathering import gather
 from tertulia.recorder.jobs import effects, inputs
 from tertulia.recorder.jobs.recorder import LEASE, LOOK, Recorder
@@ -49,9 +49,10 @@ async def run_recorder(config: Config) -> None:
     """Run until SIGTERM or SIGINT, then give back the job.
 
     Raises:
-        ConfigError: a setting is wrong, or the database's schema is of another version.
+        ConfigError: a setting is wrong, or this version does not work with the database's schema.
         Unavailable: the database does not answer at the start.
     """
+    descriptors.allow_all()  # the process that makes a film reads all tracks of a moment at once
     database = Database(config.need("database_url"))
     try:
         await schema.check(database)
@@ -146,7 +147,12 @@ class Worker:
                 return await gather(self._storage, self._recordings, job, await self._clock.now())
             case effects.Film(ticket, job):
                 _log.info("making a film", recording=job.id, layout=job.layout, attempt=job.attempts)
-                return await make(self._place(job), job, lambda done: self._feed(inputs.Progressed(ticket, done)))
+                return await make(
+                    self._place(job),
+                    job,
+                    lambda done: self._feed(inputs.Progressed(ticket, done)),
+                    lambda: self._feed(inputs.Alive(ticket)),
+                )
             case effects.Store(ticket, job, films):
                 shipping = Shipping(
                     self._storage,
@@ -191,13 +197,15 @@ class Worker:
         match verdict:
             case effects.Ready(stored):
                 _log.info("a film is ready", recording=job.id, seconds=round(stored.film.duration, 1))
-                return await self._jobs.ready(job, stored.film, stored.tracks, stored.trouble)
+                return await self._jobs.ready(job, stored.film, stored.tracks, stored.trouble, now=now)
             case effects.Empty():
                 _log.info("a recording is empty", recording=job.id)
                 return await self._jobs.empty(job)
-            case effects.Failed(error, retry_in):
+            case effects.Failed(error, cause, retry_in):
                 _log.warning("a film could not be made", recording=job.id, error=error, again_in=retry_in)
                 retry_at = None if retry_in is None else now + timedelta(seconds=retry_in)
-                return await self._jobs.failed(job, error, retry_at)
-            case effects.GivenBack(retry_in):
-                return await self._jobs.give_back(job, now + timedelta(seconds=retry_in))
+                return await self._jobs.failed(job, error, retry_at, by_film=cause is Cause.FILM)
+            case effects.GivenBack(retry_in, error):
+                if error is not None and error != job.error:
+                    _log.warning("a film cannot be made yet", recording=job.id, error=error)
+                return await self._jobs.give_back(job, now + timedelta(seconds=retry_in), error)

@@ -66,7 +66,7 @@ def recording_view(recording: Recording, link: Link | None) -> RecordingView:
         kind=recording.kind,
         status=recording.status,
         url=link.url if link else None,
-        duration=recording.duration,
+        duration=recording.duration if recording.status == "ready" else 0.0,
         created_at=rfc3339(recording.created_at),
         expires_at=rfc3339(link.expires_at) if link else None,
         ended_at=rfc3339(recording.ended_at) if recording.ended_at else None,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import re
 import shutil
 import stat
 import time
@@ -24,6 +25,8 @@ _STALLED_SECONDS: Final = 60.0
 """How long copying a file may go on without a byte."""
 _CHUNK: Final = 1 << 20
 _TEMPORARY: Final = ".part"
+_LEFT: Final = re.compile(r"\..+\.[A-Za-z0-9_-]{8}" + re.escape(_TEMPORARY))
+"""A temporary file's name, as :class:`_Copy` makes it: no key has a name that begins with a dot."""
 _STALE_SECONDS: Final = 86400
 """The age at which a temporary file is of a process that died."""
 
@@ -79,6 +82,10 @@ class LocalStorage:
             self._tidy(directory.parent)
 
         await _call("delete", directory, delete)
+
+    async def sweep(self) -> None:
+        """Remove what killed processes have left. It may take long: one asks for every directory."""
+        await asyncio.to_thread(_drop_stale, self._root)
 
     async def sign(self, key: str, seconds: int) -> str | None:
         """None: web workers serve these files, at addresses that they sign."""
@@ -184,7 +191,6 @@ class _Copy:
         self._temporary.replace(self._target)
         if is_durable:
             _sync_directory(self._target.parent)
-        _drop_stale(self._target)
 
 
 async def _call(what: str, path: Path, act: Callable[[], T], seconds: float = CALL_SECONDS) -> T:
@@ -239,9 +245,12 @@ def _sync_directory(directory: Path) -> None:
         os.close(number)
 
 
-def _drop_stale(target: Path) -> None:
-    """Delete what processes that died have left of the same file."""
-    for path in target.parent.glob(f".{target.name}.*{_TEMPORARY}"):
-        with contextlib.suppress(FileNotFoundError):
-            if path.stat().st_mtime < time.time() - _STALE_SECONDS:
-                path.unlink()
+def _drop_stale(root: Path) -> None:
+    """Delete what processes that died have left below ``root``."""
+    for directory, _, names in os.walk(root):
+        for name in names:
+            if _LEFT.fullmatch(name):
+                path = Path(directory, name)
+                with contextlib.suppress(FileNotFoundError):
+                    if path.stat().st_mtime < time.time() - _STALE_SECONDS:
+                        path.unlink()

@@ -52,5 +52,8 @@ class Storage(Protocol):
     async def delete_prefix(self, prefix: str) -> None:
         """Delete everything whose key begins with ``prefix``, which ends with a slash."""
 
+    async def sweep(self) -> None:
+        """Remove what was left by processes that were killed a day ago or earlier while they stored something."""
+
     async def sign(self, key: str, seconds: int) -> str | None:
         """An address at which anybody can read it for so long; None: this storage has no address of its own."""

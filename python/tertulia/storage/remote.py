@@ -109,6 +109,9 @@ class RemoteStorage:
                 with contextlib.suppress(_Missing):
                     await self._call(key, obstore.delete_async(self._store, key))
 
+    async def sweep(self) -> None:
+        """Nothing: uploads that were not completed are dropped by a rule of the bucket (docs/operations.md)."""
+
     async def sign(self, key: str, seconds: int) -> str | None:
         """An address at which anybody can read it for so long."""
         signing = obstore.sign_async(self._store, "GET", check_key(key), timedelta(seconds=seconds))

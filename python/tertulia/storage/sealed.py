@@ -108,6 +108,10 @@ class SealedStorage:
         """Delete everything whose key begins with ``prefix``."""
         await self._inner.delete_prefix(prefix)
 
+    async def sweep(self) -> None:
+        """Remove what killed processes have left."""
+        await self._inner.sweep()
+
     async def sign(self, key: str, seconds: int) -> str | None:
         """An address of what is stored, which is of use only if that is not encrypted."""
         return await self._inner.sign(key, seconds)

@@ -70,7 +70,7 @@ class Meetings:
         job = await self.claim(10)
         assert job.id == recording.id
         path = f"recordings/{recording.room_id}/{recording.id}/grid.mp4"
-        assert await self.jobs.ready(job, made(path), tracks)
+        assert await self.jobs.ready(job, made(path), tracks, now=after(10))
         return await self.read(recording)
 
     async def claim(self, seconds: float, worker: str = "worker") -> Job:

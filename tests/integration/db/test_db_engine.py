@@ -54,11 +54,92 @@ async def test_they_make_what_the_code_expects(database: Database) -> None:
     assert found == []
 
 
+@pytest.mark.parametrize(
+    ("version", "oldest", "wrong"),
+    [
+        (schema.HEAD, schema.HEAD, None),
+        ("0999", schema.HEAD, None),
+        ("0999", "0001", None),
+        ("0999", "0998", "is too old: install a newer one"),
+        ("0001", "0001", "run `tertulia migrate`"),
+        ("0999", None, "is not Tertulia's"),
+        ("ae1027a6acf1", "0001", "is not Tertulia's"),
+        (None, schema.HEAD, "run `tertulia migrate`"),
+    ],
+)
+async def test_a_version_works_with_newer_schemas_that_do_not_say_otherwise(
+    database: Database, version: str | None, oldest: str | None, wrong: str | None
+) -> None:
+    await migrate.upgrade(database)
+    async with database.unhurried() as connection:
+        await connection.execute(sa.text("DELETE FROM alembic_version"))
+        if version is not None:
+            await connection.execute(sa.text("INSERT INTO alembic_version VALUES (:it)"), {"it": version})
+        if oldest is None:
+            await connection.execute(sa.text("DROP TABLE compatibility"))
+        else:
+            await connection.execute(sa.text("UPDATE compatibility SET oldest = :it"), {"it": oldest})
+    found = await schema.fault(database)
+    if wrong is None:
+        assert found is None
+        await schema.check(database)
+    else:
+        assert wrong in str(found)
+        with pytest.raises(ConfigError, match=wrong):
+            await schema.check(database)
+    if version == "0999":
+        await migrate.upgrade(database)
+        assert await schema.version(database) == "0999", "an older version leaves it as it is"
+        with pytest.raises(ConfigError, match="only the version that made it"):
+            await migrate.downgrade(database, "0001")
+
+
 async def test_processes_that_migrate_at_once_do_not_collide(database_url: str) -> None:
     databases = [Database(database_url) for _ in range(3)]
     await asyncio.gather(*(migrate.upgrade(database) for database in databases))
     assert await schema.version(databases[0]) == schema.HEAD
     await asyncio.gather(*(database.close() for database in databases))
+
+
+async def test_changing_the_schema_has_no_deadline(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "DEADLINE", 0.2)
+    database = Database(postgres_url)
+    monkeypatch.undo()
+    holder = Database(postgres_url)
+    async with holder.unhurried() as connection:
+        await connection.execute(sa.select(sa.func.pg_advisory_xact_lock(migrate.LOCK)))
+        waiting = asyncio.create_task(migrate.upgrade(database))
+        done, _ = await asyncio.wait([waiting], timeout=0.5)
+        assert not done, "as while another process migrates"
+    await waiting
+    async with database.migrating() as connection:
+        await connection.execute(sa.select(sa.func.pg_sleep(0.5)))
+    await asyncio.gather(database.close(), holder.close())
+
+
+async def test_a_table_in_use_is_waited_for_without_keeping_others_from_it(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(migrate, "LOCK_SECONDS", 0.1)
+    monkeypatch.setattr(migrate, "PAUSE", 0.2)
+    databases = database, holder, reader = [Database(postgres_url) for _ in range(3)]
+    await migrate.upgrade(database, "0014")
+    async with holder.read() as connection:
+        await connection.execute(sa.text("SELECT count(*) FROM recordings"))  # holds it to the end of the transaction
+        changing = asyncio.create_task(migrate.upgrade(database))
+        for _ in range(10):
+            async with reader.read() as reading:
+                await reading.execute(sa.text("SELECT count(*) FROM recordings"))
+            await asyncio.sleep(0.05)
+        assert not changing.done()
+    await changing
+    assert await schema.version(database) == schema.HEAD
+    monkeypatch.setattr(migrate, "TRIES", 1)
+    async with holder.read() as connection:
+        await connection.execute(sa.text("SELECT count(*) FROM recordings"))
+        with pytest.raises(Unavailable, match="in use all the time"):
+            await migrate.downgrade(database, "0014")
+    await asyncio.gather(*(it.close() for it in databases))
 
 
 async def test_many_open_a_new_file_at_once(tmp_path: Path) -> None:

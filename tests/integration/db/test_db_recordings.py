@@ -132,7 +132,7 @@ async def test_another_film_is_a_recording_of_its_own(meetings: Meetings) -> Non
     assert (film.created_at, film.ended_at, film.session_id) == (after(100), recording.ended_at, recording.session_id)
     job = await meetings.claim(100)
     assert (job.id, job.source_id, job.layout) == (film.id, recording.id, "speaker")
-    assert await meetings.jobs.ready(job, made("recordings/other.mp4"))
+    assert await meetings.jobs.ready(job, made("recordings/other.mp4"), now=after(300))
     (session,) = await meetings.directory.sessions(recording.room_id)
     assert session.recording_url == recording.path
     third = await meetings.recordings.compose(new_id(), await meetings.read(film), "grid", after(200))
@@ -148,7 +148,7 @@ async def test_asking_for_the_same_film_again_makes_one(meetings: Meetings) -> N
     assert await meetings.jobs.failed(job, "no", None)
     again = await meetings.recordings.compose(new_id(), recording, "single", after(110))
     assert (again.id, again.status, again.error) == (film, "processing", None)
-    assert await meetings.jobs.ready(await meetings.claim(110), made())
+    assert await meetings.jobs.ready(await meetings.claim(110), made(), now=after(300))
     assert (await meetings.recordings.compose(film, recording, "single", after(120))).status == "ready"
     assert (await meetings.recordings.compose(new_id(), recording, "single", after(120))).id != film
 
@@ -222,7 +222,7 @@ async def test_while_a_worker_has_it_the_deletion_waits_for_the_lease(meetings: 
     assert await meetings.deleted_paths(80) == []
     assert await meetings.deleted_paths(86) == [directory_of(recording)]
     assert not await meetings.jobs.renew(job, after(13), "composing", 0.5)
-    assert not await meetings.jobs.ready(job, made())
+    assert not await meetings.jobs.ready(job, made(), now=after(300))
 
 
 async def test_a_room_goes_with_its_recordings(meetings: Meetings) -> None:

@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
+import io
+import os
+import threading
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tertulia.db.access import Access
 from tertulia.db.deletions import Deletions
 from tertulia.db.jobs import Jobs
+from tertulia.db.models import Made
 from tertulia.db.recording_keys import RecordingKeys
 from tertulia.db.recording_rows import directory_of
+from tertulia.errors import StorageError
 from tertulia.recorder.films import Films
-from tertulia.recorder.gathering import GRACE_PAUSE, fetch, gather, load_manifest
-from tertulia.recorder.jobs.inputs import NoMedia, NotYet
+from tertulia.recorder.gathering import GRACE_PAUSE, STILL_WRITTEN, WRITER_PAUSE, fetch, gather, load_manifest
+from tertulia.recorder.jobs.inputs import Fault, Gathered, NoMedia, NotYet
+from tertulia.recorder.jobs.retry import Cause
 from tertulia.recorder.making import make
 from tertulia.recorder.place import Place
 from tertulia.recorder.shipping import Shipping
@@ -137,12 +145,29 @@ async def test_files_that_a_killed_recorder_left_are_cleared_and_late_ones_get_i
     assert (await local.command("recording", "verify", row.id))[0] == 0
 
 
+async def test_late_files_of_which_no_film_can_be_made_are_kept_and_the_film_before_stays(local: Studio) -> None:
+    row, jobs = await local.recorded(1.0), Jobs(local.database)
+    job = await jobs.claim("test", now(), 60.0)
+    assert job is not None
+    path = directory_of(row.room_id, row.id) + "grid.mp4"
+    assert await jobs.ready(job, Made(path, 1.0, 1000, "ab" * 32), now=now())
+    await sweeper(local).clear_all()
+    assert (await local.read(row)).status == "processing", "its raw files are in no list of what is stored"
+    again = await jobs.claim("test", now(), 60.0)
+    assert again is not None
+    assert await jobs.failed(again, "no", None, by_film=True)
+    await sweeper(local).clear_all()
+    kept = await local.read(row)
+    assert (kept.status, kept.path, kept.error) == ("ready", path, "no")
+    assert Place(local.recordings, row.id).has_media()
+
+
 async def test_what_turns_up_while_a_film_is_made_is_not_listed_as_being_in_it(local: Studio) -> None:
     row = await local.recorded(2.0)
     job = await Jobs(local.database).claim("test", now(), 60.0)
     assert job is not None
     place, storage = Place(local.recordings, row.id), storage_of(local)
-    films = await make(place, job, lambda done: None)
+    films = await make(place, job, lambda done: None, lambda: None)
     assert isinstance(films, Films)
     local.write_part(row, 2.0, node="late", begin=2.0)
     await Shipping(storage, None, place, job, lambda done: None).run(films)
@@ -155,12 +180,79 @@ async def test_what_turns_up_while_a_film_is_made_is_not_listed_as_being_in_it(l
     assert longer.read_bytes().endswith(b"more"), "what is stored is less than what is here"
 
 
+async def test_what_is_stored_is_used_only_if_it_is_what_was_stored(local: Studio) -> None:
+    row = await local.recorded(1.0)
+    job = await Jobs(local.database).claim("test", now(), 60.0)
+    assert job is not None
+    place, storage = Place(local.recordings, row.id), storage_of(local)
+    films = await make(place, job, lambda done: None, lambda: None)
+    assert isinstance(films, Films)
+    await Shipping(storage, None, place, job, lambda done: None).run(films)
+    prefix = directory_of(row.room_id, row.id)
+    stored = await load_manifest(storage, prefix, place.work)
+    assert stored is not None
+    there = local.directory / "storage" / prefix / stored.files[0].path
+    there.write_bytes(bytes(there.stat().st_size))
+    place.remove()
+    with pytest.raises(StorageError, match="is not what was stored there"):
+        await fetch(storage, prefix, stored, place)
+    assert [path for path in place.path.rglob("*") if path.is_file()] == []
+
+
+async def test_a_file_system_that_is_slow_stops_nothing_else(local: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is asked of it is asked on other threads than the loop's."""
+    asked: list[str] = []
+
+    def watch(module: Any, name: str) -> None:
+        original = getattr(module, name)
+
+        def watched(what: Any, *args: Any, **kwargs: Any) -> Any:
+            is_ours = name == "flock" or str(what).startswith(str(local.recordings))
+            if is_ours and threading.current_thread() is threading.main_thread():
+                asked.append(f"{name} {what}")
+            return original(what, *args, **kwargs)
+
+        monkeypatch.setattr(module, name, watched)
+
+    row = await local.recorded(1.0)
+    job = await Jobs(local.database).claim("test", now(), 60.0)
+    assert job is not None
+    place, storage = Place(local.recordings, row.id), storage_of(local)
+    films = await make(place, job, lambda done: None, lambda: None)
+    assert isinstance(films, Films)
+    for module, name in ((fcntl, "flock"), (os, "stat"), (os, "scandir"), (io, "open")):
+        watch(module, name)
+    assert isinstance(await gather(storage, local.recordings, job, now()), Gathered)
+    made = await Shipping(storage, None, place, job, lambda done: None).run(films)
+    assert await Jobs(local.database).ready(job, made.film, made.tracks, now=now())
+    await sweeper(local).clear_all()
+    await local.rows.delete(row.room_id, row.id, now())
+    await sweeper(local).delete()
+    monkeypatch.undo()
+    assert not place.path.exists()
+    assert asked == []
+
+
 async def test_directories_that_sql_does_not_know_stay(local: Studio) -> None:
     unknown = [local.recordings / name for name in ("6f1c0000-0000-4000-8000-000000000001", "lost+found")]
     for path in unknown:
         path.mkdir()
     await sweeper(local).clear_all()
     assert all(path.exists() for path in unknown)
+
+
+async def test_a_part_that_is_never_whole_is_told_of(local: Studio) -> None:
+    row = await local.started()
+    part = local.write_part(row, 1.0)
+    await local.rows.stop(row.id, now())
+    job = await Jobs(local.database).claim("test", now(), 15.0)
+    assert job is not None
+    assert job.ended_at is not None
+    storage = storage_of(local)
+    with being_written(part):
+        soon = await gather(storage, local.recordings, job, job.ended_at + timedelta(minutes=4))
+        late = await gather(storage, local.recordings, job, job.ended_at + timedelta(minutes=6))
+    assert (soon, late) == (NotYet(WRITER_PAUSE), NotYet(WRITER_PAUSE, STILL_WRITTEN))
 
 
 async def test_a_recording_without_any_file_is_empty_only_a_minute_after_its_end(local: Studio) -> None:
@@ -173,3 +265,6 @@ async def test_a_recording_without_any_file_is_empty_only_a_minute_after_its_end
     at_once = await gather(storage, local.recordings, job, job.ended_at + timedelta(seconds=59))
     later = await gather(storage, local.recordings, job, job.ended_at + timedelta(seconds=61))
     assert (at_once, later) == (NotYet(GRACE_PAUSE), NoMedia())
+    elsewhere = await gather(storage, local.directory / "nowhere", job, job.ended_at + timedelta(seconds=61))
+    assert isinstance(elsewhere, Fault), "it is not the nodes' directory"
+    assert elsewhere.cause is Cause.OUTSIDE

@@ -78,7 +78,7 @@ def ready(rest: Rest, room: str, film: bytes = b"a film") -> Recording:
     directory = f"recordings/{room}/{recording.id}"
     track = MadeTrack("0", UserId(new_id()), "Ann", "camera", 1.5, stored(rest, f"{directory}/tracks/0.webm", b"track"))
     made = stored(rest, f"{directory}/grid.mp4", film)
-    assert in_sql(rest, lambda database: Jobs(database).ready(job, made, [track]))
+    assert in_sql(rest, lambda database: Jobs(database).ready(job, made, [track], now=now()))
     return in_sql(rest, lambda database: Recordings(database).find(recording.room_id, recording.id))
 
 
@@ -101,7 +101,7 @@ def sealed(rest: Rest, room: str, film: Path) -> Recording:
         key_id = await keys.replace(job.tenant_id, b"k" * 32, now())
         storage = SealedStorage(open_storage(rest.storage.as_uri()), keys).sealing(SealingKey(key_id, b"k" * 32))
         made = Made(key, 12.5, *await storage.put_file(film, key), key_id)
-        assert await Jobs(database).ready(job, made)
+        assert await Jobs(database).ready(job, made, now=now())
 
     in_sql(rest, store)
     return in_sql(rest, lambda database: Recordings(database).find(recording.room_id, recording.id))

@@ -21,6 +21,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
+from tertulia.db.schema import HEAD
 from tertulia.ids import NodeId
 from tertulia.process import pulse
 from tertulia.process.spawn import spawn
@@ -289,7 +290,7 @@ def test_an_old_schema_is_said_in_one_line(tmp_path: Path, rest_redis: str) -> N
     settings = {"TERTULIA_REDIS_URL": rest_redis, "TERTULIA_DATABASE_URL": f"sqlite:///{tmp_path / 't.db'}"}
     with servers.command("web", tmp_path, "web", settings=settings) as server:
         assert server.wait() == 2
-        assert server.log() == "tertulia: the database's schema is not of this version: run `tertulia migrate`\n"
+        assert server.log() == f"tertulia: the database has no schema, needs {HEAD}: run `tertulia migrate`\n"
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])

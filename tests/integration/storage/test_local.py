@@ -77,13 +77,16 @@ async def test_who_is_cancelled_leaves_nothing(local: LocalStorage, root: Path, 
 
 
 async def test_what_a_dead_process_left_is_cleared(local: LocalStorage, root: Path, tmp_path: Path) -> None:
+    await local.sweep()
     await local.put_file(file_of(tmp_path, 10), "r/grid.mp4")
-    old, young, other = (root / "r" / name for name in (".grid.mp4.a.part", ".grid.mp4.b.part", ".x.mp4.c.part"))
-    for path in (old, young, other):
+    left = [root / name for name in ("r/.grid.mp4.AbCdEf-0.part", "r/.x.mp4.AbCdEf_1.part", ".x.AbCdEf-2.part")]
+    others = [root / name for name in ("r/.grid.mp4.young-00.part", "r/x.mp4.AbCdEf-3.part", "r/.rsync.part")]
+    for path in (*left, *others):
         path.write_bytes(b"half")
-    os.utime(old, (time.time() - 90000,) * 2)
-    await local.put_file(file_of(tmp_path, 10), "r/grid.mp4")
-    assert files_in(root) == ["r/.grid.mp4.b.part", "r/.x.mp4.c.part", "r/grid.mp4"]
+    for path in (*left, *others[1:]):
+        os.utime(path, (time.time() - 90000,) * 2)
+    await local.sweep()
+    assert files_in(root) == sorted(["r/grid.mp4", *(str(path.relative_to(root)) for path in others)])
     await local.delete_prefix("r/")
     assert files_in(root) == []
 

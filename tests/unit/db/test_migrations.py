@@ -14,6 +14,7 @@ from alembic.script import ScriptDirectory
 
 from tertulia.db import migrations
 from tertulia.db.schema import HEAD
+from tertulia.db.tables import COMPATIBILITY
 
 BASE: Final = "0006"
 """The last migration that replaced what was in use, before the first release."""
@@ -70,6 +71,15 @@ def schema(connection: sa.Connection) -> Schema:
     }
 
 
+def oldest(connection: sa.Connection) -> str:
+    """The oldest version that works with the schema, as it says itself."""
+    if not sa.inspect(connection).has_table(COMPATIBILITY.name):
+        return HEAD  # before there was a mark, each version worked with its own schema only
+    (found,) = connection.execute(sa.select(COMPATIBILITY.c.oldest)).scalars()
+    assert found in revisions()
+    return str(found)
+
+
 def revisions() -> list[str]:
     config = Config()
     config.set_main_option("script_location", str(Path(migrations.__file__).parent))
@@ -83,12 +93,16 @@ def test_each_migration_leaves_the_version_before_what_it_uses() -> None:
         command.upgrade(config, BASE)
         before = schema(connection)
         assert "users" in before
-        at = BASE
+        at, schemas = BASE, {BASE: before}
         for revision in revisions()[revisions().index(BASE) + 1 :]:
             command.upgrade(config, revision)
             after = schema(connection)
             assert breaks(before, after, UNREAD, at) == [], revision
+            for old, its in schemas.items():
+                if old >= oldest(connection):
+                    assert breaks(its, after, UNREAD, old) == [], f"{revision} marks {old} as working with it"
             before, at = after, revision
+            schemas[revision] = after
 
 
 def test_the_version_that_is_checked_is_the_newest_migration() -> None:

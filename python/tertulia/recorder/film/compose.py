@@ -29,7 +29,8 @@ from tertulia.recorder.raw.recording import Recording
 
 SOUND_SHARE = 0.08
 PICTURE_SHARE = 0.9
-"""Shares of the whole work, for the progress. The rest is the joining."""
+JOIN_SHARE = 0.02
+"""Shares of the whole work, for the progress."""
 
 Progress = Callable[[float], None]
 
@@ -74,7 +75,7 @@ def compose(
     sound = _sound(recording, work, lambda part: report(SOUND_SHARE * part))
     segments = _segments(recording, Layout(layout), work, lambda part: report(SOUND_SHARE + PICTURE_SHARE * part))
     with whole(out) as partial:
-        join(segments, sound, partial)
+        join(segments, sound, partial, lambda part: report(SOUND_SHARE + PICTURE_SHARE + JOIN_SHARE * part))
     report(1.0)
     return Made(recording.duration, out.stat().st_size)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -20,8 +20,9 @@ class Unjoinable(Exception):
     """Segments that were encoded in different ways."""
 
 
-def join(segments: Sequence[Path], sound: Path, out: Path) -> None:
-    """Write ``out``, its index first (so that a player can begin before it has everything).
+def join(segments: Sequence[Path], sound: Path, out: Path, report: Callable[[float], None]) -> None:
+    """Write ``out``, its index first (so that a player can begin before it has everything). ``report`` hears what part
+    of the segments is in it.
 
     The sound begins ``AAC_PRIMING`` samples early: the muxer writes an edit list that makes players skip them.
     """
@@ -34,19 +35,22 @@ def join(segments: Sequence[Path], sound: Path, out: Path) -> None:
         audio = film.add_stream_from_template(sounds.streams.audio[0])
         extradata = first.streams.video[0].codec_context.extradata
         for packet in heapq.merge(
-            _of_segments(segments, video, extradata),
+            _of_segments(segments, video, extradata, report),
             _moved(sounds.demux(audio=0), audio, -AAC_PRIMING * SAMPLE_TIME),
             key=_time,
         ):
             film.mux(packet)
 
 
-def _of_segments(segments: Sequence[Path], video: VideoStream, extradata: bytes | None) -> Iterator[Packet[Any]]:
+def _of_segments(
+    segments: Sequence[Path], video: VideoStream, extradata: bytes | None, report: Callable[[float], None]
+) -> Iterator[Packet[Any]]:
     for number, path in enumerate(segments):
         with av.open(path) as segment:
             if segment.streams.video[0].codec_context.extradata != extradata:
                 raise Unjoinable(f"{path.name} was encoded in another way than {segments[0].name}: remove both")
             yield from _moved(segment.demux(video=0), video, Fraction(number * SEGMENT_SECONDS))
+        report((number + 1) / len(segments))
 
 
 def _moved(packets: Iterator[Packet[Any]], stream: VideoStream | AudioStream, by: Fraction) -> Iterator[Packet[Any]]:

@@ -5,15 +5,13 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import cast
 
-from av import CodecContext, Packet, VideoFrame
+from av import Packet, VideoFrame
 from av.error import FFmpegError
-from av.video.codeccontext import VideoCodecContext
 
-from tertulia.recorder.raw.recording import Codec, Sample, Track
+from tertulia.recorder.raw.decoding import open_decoder
+from tertulia.recorder.raw.recording import Sample, Track
 
-DECODERS: dict[Codec, str] = {"VP8": "vp8", "VP9": "vp9", "H264": "h264", "AV1": "libdav1d"}
 STALL_SECONDS = 5.0
 """A camera's last picture stands so long when no other comes; after that it would pass for someone who sits still."""
 
@@ -31,10 +29,9 @@ class VideoTrack:
 
     def __init__(self, track: Track, begin: float = 0.0) -> None:
         """A decoder can only start at a keyframe: it is the last one before ``begin``."""
-        self._codec = track.codec
         self._holds = track.source == "screen"
         self._samples = _from(track, begin)
-        self._decoder = _decoder(track.codec)
+        self._decoder = open_decoder(track.codec)
         self._next = next(self._samples, None)
         self._shot: Shot | None = None
         self._at = 0.0
@@ -62,13 +59,6 @@ class VideoTrack:
         if frames and not sample.is_hidden:
             self._shot = Shot(frames[-1], sample.rotation)
             self._at = sample.at
-
-
-def _decoder(codec: Codec) -> VideoCodecContext:
-    decoder = cast("VideoCodecContext", CodecContext.create(DECODERS[codec], "r"))
-    # Each picture comes out at once, and the encoder has the other cores.
-    decoder.thread_count = 1
-    return decoder
 
 
 def _from(track: Track, begin: float) -> Iterator[Sample]:

@@ -9,6 +9,7 @@ from tertulia.contract.fields import RecordingStage
 from tertulia.db.models import Job
 from tertulia.recorder.films import Films
 from tertulia.recorder.jobs.inputs import Stored
+from tertulia.recorder.jobs.retry import Cause
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,14 +29,17 @@ class Failed:
     """An attempt failed; the next is in ``retry_in`` seconds. None: that was the last."""
 
     error: str
+    cause: Cause
     retry_in: float | None
 
 
 @dataclass(frozen=True, slots=True)
 class GivenBack:
-    """The job may be taken by any recorder in ``retry_in`` seconds, and this attempt does not count."""
+    """The job may be taken by any recorder in ``retry_in`` seconds, and this attempt does not count. ``error``: what
+    keeps it from being done."""
 
     retry_in: float
+    error: str | None = None
 
 
 Verdict: TypeAlias = Ready | Empty | Failed | GivenBack

@@ -17,9 +17,10 @@ class Gathered:
 
 @dataclass(frozen=True, slots=True)
 class NotYet:
-    """They are not: to be looked at again in so many seconds."""
+    """They are not: to be looked at again in so many seconds. ``error``: why, if that takes too long."""
 
     again_in: float
+    error: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,13 @@ class Progressed:
 
 
 @dataclass(frozen=True, slots=True)
+class Alive:
+    """The step gets on, by less than a fraction could say."""
+
+    ticket: int
+
+
+@dataclass(frozen=True, slots=True)
 class Renewed:
     """SQL's answer to a renewal that was asked for at ``asked_at``; ``held``: the job is still ours."""
 
@@ -94,4 +102,4 @@ class Renewed:
     held: bool
 
 
-Input: TypeAlias = Tick | Stop | Answer | Progressed | Renewed
+Input: TypeAlias = Tick | Stop | Answer | Progressed | Alive | Renewed

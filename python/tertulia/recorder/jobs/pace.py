@@ -13,6 +13,7 @@ class Pace:
 
     def __init__(self, now: float) -> None:
         self._marks: list[tuple[float, float]] = [(now, 0.0)]
+        self._alive_at = now
 
     @property
     def fraction(self) -> float:
@@ -20,9 +21,13 @@ class Pace:
         return self._marks[-1][1]
 
     @property
-    def grew_at(self) -> float:
-        """When there was progress last."""
-        return self._marks[-1][0]
+    def alive_at(self) -> float:
+        """When there was a sign of life last: progress is one."""
+        return max(self._alive_at, self._marks[-1][0])
+
+    def live(self, now: float) -> None:
+        """Take note that it gets on, by less than a fraction could say."""
+        self._alive_at = now
 
     def reach(self, fraction: float, now: float) -> None:
         """Take note that ``fraction`` is done. Less than before is ignored."""

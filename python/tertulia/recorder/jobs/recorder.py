@@ -32,6 +32,7 @@ from tertulia.recorder.jobs.effects import (
     Verdict,
 )
 from tertulia.recorder.jobs.inputs import (
+    Alive,
     Answer,
     Closed,
     Fault,
@@ -59,7 +60,7 @@ RENEW: Final = 5.0
 MARGIN: Final = 1.0
 """A recorder takes its lease for over so many seconds before it is."""
 STALL: Final = 300.0
-"""Seconds without any progress, after which the making of a film is taken to hang. Storage has deadlines of its own."""
+"""Seconds without a sign of life, after which making a film is taken to hang. Storage has deadlines of its own."""
 STOP: Final = 4.0
 """Seconds that a recorder may take to stop. Then it ends as it is, which does no harm either."""
 
@@ -86,6 +87,10 @@ class Recorder:
                 if ticket == self._ticket and isinstance(self.state, Working):
                     self.state.pace.reach(fraction, now)
                 return []
+            case Alive(ticket):
+                if ticket == self._ticket and isinstance(self.state, Working):
+                    self.state.pace.live(now)
+                return []
             case Renewed():
                 return self._renewed(what, now)
             case Answer(ticket, outcome):
@@ -102,8 +107,8 @@ class Recorder:
                 return [Claim(self._next())]
             case Working(lease=lease) | Closing(lease=lease) if now >= lease.until:
                 return self._lost(now)
-            case Working(stage="composing", pace=pace) if now - pace.grew_at > STALL:
-                return self._fault(self.state, Fault(f"no progress for {STALL / 60:.0f} minutes", Cause.FILM))
+            case Working(stage="composing", pace=pace) if now - pace.alive_at > STALL:
+                return self._fault(self.state, Fault(f"no sign of life for {STALL / 60:.0f} minutes", Cause.FILM))
             case Closing(again_at=again_at) if again_at is not None and now >= again_at:
                 return [*self._renewal(now), *self._close(self.state.job, self.state.lease, self.state.verdict)]
         return self._renewal(now)
@@ -181,8 +186,8 @@ class Recorder:
                 return [self._report(at), Store(self._next(), at.job, outcome)]
             case Stored():
                 return self._close(at.job, at.lease, Ready(outcome))
-            case NotYet(again_in):
-                return self._close(at.job, at.lease, GivenBack(again_in))
+            case NotYet(again_in, error):
+                return self._close(at.job, at.lease, GivenBack(again_in, error))
             case NoMedia():
                 return self._close(at.job, at.lease, Empty())
             case Fault():
@@ -193,8 +198,10 @@ class Recorder:
         return Renew(at.job, at.stage, 0.0, None)
 
     def _fault(self, at: Working, fault: Fault) -> list[Effect]:
-        is_last = at.job.attempts >= ATTEMPTS[fault.cause]
-        verdict = Failed(fault.error, None if is_last else delay_after(at.job.attempts))
+        by_film, job = fault.cause is Cause.FILM, at.job
+        attempts = job.film_faults + 1 if by_film else job.attempts - job.film_faults
+        is_last = attempts >= ATTEMPTS[fault.cause]
+        verdict = Failed(fault.error, fault.cause, None if is_last else delay_after(attempts))
         return [Abort(), *self._close(at.job, at.lease, verdict)]
 
     def _close(self, job: Job, lease: Lease, verdict: Verdict) -> list[Effect]:

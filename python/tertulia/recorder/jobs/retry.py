@@ -18,7 +18,8 @@ class Cause(Enum):
 
 
 ATTEMPTS: Final = {Cause.OUTSIDE: 30, Cause.FILM: 3, Cause.FINAL: 1}
-"""How often a job is attempted before it has failed. Thirty attempts take about eleven hours."""
+"""How often a job is attempted before it has failed, each cause counted by itself. Thirty attempts take about eleven
+hours."""
 FIRST_DELAY: Final = 5.0
 LAST_DELAY: Final = 1800.0
 """Seconds before the next attempt. They double each time."""

@@ -12,7 +12,7 @@ import av
 from av.container import OutputContainer
 from av.stream import Stream
 
-from tertulia.recorder.raw.decoding import decode_one
+from tertulia.recorder.raw.decoding import LIMITS, decode_one
 from tertulia.recorder.raw.errors import Unplayable
 from tertulia.recorder.raw.inspection import visible
 from tertulia.recorder.raw.muxing import VIDEO_RATE, open_output, put
@@ -44,5 +44,5 @@ def _add_stream(output: OutputContainer, codec: Codec, first: bytes) -> Iterator
         frame = decode_one(codec, first)
         yield output.add_mux_stream(codec.lower(), width=frame.width, height=frame.height)
         return
-    with av.open(io.BytesIO(first), format=_ELEMENTARY[codec]) as elementary:
+    with av.open(io.BytesIO(first), format=_ELEMENTARY[codec], options=LIMITS) as elementary:
         yield output.add_stream_from_template(elementary.streams.video[0], opaque=True)

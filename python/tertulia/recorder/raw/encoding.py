@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 from pathlib import Path
 from typing import Final, cast
@@ -30,11 +31,13 @@ _TURNS: Final[dict[int, list[tuple[str, str | None]]]] = {
 _RATE: Final = 30
 _KEYFRAME_EVERY: Final = 300
 """Pictures: to seek, one decodes so many at most."""
+_MOST_PIXELS: Final = 2560 * 1440
+"""Of the file's pictures. One that is larger may come among hours of small ones, all of which it makes as large."""
 
 
 def encode_video(track: Track, path: Path) -> Span:
     """Returns where on the timeline it is."""
-    size = _largest(track)
+    size = fit_size(*_largest(track))
     begins, end = 0.0, -1
     upright: av.VideoFrame | None = None
     with open_output(path, track.codec) as output:
@@ -96,7 +99,7 @@ class _Canvas:
 
 
 def _largest(track: Track) -> tuple[int, int]:
-    """The size of the largest keyframe, upright, in even numbers."""
+    """The size of the largest keyframe, upright."""
     width = height = 0
     decoder = Decoder(track.codec)
     for sample in track.samples():
@@ -107,7 +110,13 @@ def _largest(track: Track) -> tuple[int, int]:
                 height = max(height, frame.width if turned else frame.height)
     if not width:
         raise Unplayable(f"{track.name}'s {track.source} has no keyframe that can be decoded")
-    return width + width % 2, height + height % 2
+    return width, height
+
+
+def fit_size(width: int, height: int) -> tuple[int, int]:
+    """A size of the same proportions that may be encoded, in even numbers."""
+    scale = min(1.0, math.sqrt(_MOST_PIXELS / (width * height)))
+    return 2 * math.ceil(scale * width / 2), 2 * math.ceil(scale * height / 2)
 
 
 def _add_stream(output: OutputContainer, format: FileFormat, size: tuple[int, int]) -> VideoStream:

@@ -10,7 +10,9 @@ are turned, H.264 whose parameter sets change, and a camera that was switched of
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
+from typing import Final
 
 import av
 from msgspec import Struct
@@ -21,6 +23,9 @@ from tertulia.recorder.raw.errors import Unplayable
 from tertulia.recorder.raw.inspection import inspect
 from tertulia.recorder.raw.muxing import format_of, write_sound
 from tertulia.recorder.raw.recording import Span, Track
+
+_OF_THE_DISK: Final = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
+"""Errors that have nothing to do with the track. Of the others, FFmpeg has many for what clients send."""
 
 
 class Made(Struct, frozen=True):
@@ -39,12 +44,14 @@ def suffix(track: Track) -> str:
 
 
 def export_track(track: Track, path: Path) -> Made:
-    """Write a track's file. Raises Unplayable if nothing of it can be shown."""
+    """Write a track's file. Raises Unplayable if nothing of it can be shown, and OSError."""
     if not track.spans:
         raise Unplayable(f"Nothing of {track.name}'s {track.source} can be played")
     try:
         span = _write(track, path)
-    except av.InvalidDataError as error:
+    except (av.FFmpegError, IndexError) as error:
+        if isinstance(error, OSError) and error.errno in _OF_THE_DISK:
+            raise
         raise Unplayable(f"No file can be made of {track.name}'s {track.source}: {error}") from error
     return Made(span.end - span.begin, path.stat().st_size, span.begin)
 

@@ -12,7 +12,7 @@ from tertulia.recorder.raw.clock import Report, SenderClock
 from tertulia.recorder.raw.errors import BadMjr
 from tertulia.recorder.raw.sample import Span
 from tertulia.recorder.raw.spans import unite
-from tertulia.recorder.raw.track_file import Heard, TrackFile, read_track
+from tertulia.recorder.raw.track_file import Heard, Pulse, TrackFile, read_track
 
 _NTP_FRACTIONS: Final = 1 << 32
 _NTP_UNIX: Final = 2_208_988_800
@@ -56,27 +56,38 @@ class Part(Struct, kw_only=True):
     """Packets left out, by track."""
     unreadable: list[str]
     """Names of files."""
+    wrong_lines: int
+    """Lines of the sidecar that were passed over."""
 
 
-def read_part(directory: Path) -> Part | None:
+def read_part(directory: Path, pulse: Pulse) -> Part | None:
     """A part; None if it was cut off before its first line was whole. Raises BadSidecar and ``OSError``."""
     lines = sidecar.read_lines(directory / sidecar.FILE)
     first = next(lines, None)
     if not isinstance(first, sidecar.Part):
         return None
-    reading = _Reading()
+    reading = _Reading(pulse)
     for line in lines:
-        reading.take(line)
+        if isinstance(line, sidecar.Wrong):
+            reading.pass_over()
+        else:
+            reading.take(line)
     return reading.finish(directory, first)
 
 
 class _Reading:
-    def __init__(self) -> None:
+    def __init__(self, pulse: Pulse) -> None:
+        self._pulse = pulse
         self._peers: dict[int, Presence] = {}
         self._tracks: dict[int, _Told] = {}
         self._speakers: list[tuple[float, tuple[str, ...]]] = []
         self._end = 0.0
         self._reason: str | None = None
+        self._wrong_lines = 0
+
+    def pass_over(self) -> None:
+        """A line was wrong."""
+        self._wrong_lines += 1
 
     def take(self, line: sidecar.Line) -> None:
         at = line.at / 1e6
@@ -115,6 +126,7 @@ class _Reading:
             reason=self._reason,
             lost={number: told.lost for number, told in self._tracks.items() if told.lost},
             unreadable=[],
+            wrong_lines=self._wrong_lines,
         )
         for told in self._tracks.values():
             self._read_track(part, told)
@@ -135,7 +147,7 @@ class _Reading:
         muted = told.muted if told.muted_since is None else [*told.muted, Span(told.muted_since, float("inf"))]
         heard = Heard(line=told.line, reports=told.reports, muted=unite(muted), end=end)
         try:
-            part.tracks.append(read_track(path, wall, heard))
+            part.tracks.append(read_track(path, wall, heard, self._pulse))
         except (BadMjr, OSError):
             part.unreadable.append(told.line.file)
 

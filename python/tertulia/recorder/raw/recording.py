@@ -14,6 +14,7 @@ from tertulia.recorder.raw.errors import BadSidecar, Unplayable
 from tertulia.recorder.raw.part import Part, read_part
 from tertulia.recorder.raw.sample import Codec, Kind, Sample, Source, Span
 from tertulia.recorder.raw.spans import subtract, unite
+from tertulia.recorder.raw.track_file import Pulse
 from tertulia.recorder.raw.trouble import describe_trouble
 
 __all__ = [
@@ -87,13 +88,18 @@ class Recording(Struct, frozen=True, kw_only=True):
     """What is missing or was left out, in words for people; empty if nothing is."""
 
 
-def read(directory: Path) -> Recording:
+def _no_pulse() -> None:
+    pass
+
+
+def read(directory: Path, pulse: Pulse = _no_pulse) -> Recording:
     """The recording whose parts are in this directory.
 
     It reads each file once, to know its clock; nothing of the media stays in memory. What cannot be read of it is in
-    ``trouble``. Raises :class:`~tertulia.recorder.raw.errors.Unplayable` if there is nothing at all.
+    ``trouble``. ``pulse`` is called over and over while packets are read, now or by :meth:`Track.samples`: a recording
+    may be long. Raises :class:`~tertulia.recorder.raw.errors.Unplayable` if there is nothing at all.
     """
-    parts, trouble = _read_parts(directory)
+    parts, trouble = _read_parts(directory, pulse)
     if not parts:
         raise Unplayable(f"No part of a recording in {directory.name} can be read")
     begins = parts[0].line.wall / 1e6
@@ -109,11 +115,11 @@ def read(directory: Path) -> Recording:
     )
 
 
-def _read_parts(directory: Path) -> tuple[list[Part], list[str]]:
+def _read_parts(directory: Path, pulse: Pulse) -> tuple[list[Part], list[str]]:
     parts, trouble = [], []
     for path in sorted(directory.glob(f"*/{sidecar.FILE}")):
         try:
-            part = read_part(path.parent)
+            part = read_part(path.parent, pulse)
         except (BadSidecar, OSError) as error:
             trouble.append(f"A part cannot be read ({path.parent.name}): {error}.")
             continue

@@ -117,6 +117,10 @@ class End(_Line, frozen=True, tag="end"):
     reason: str
 
 
+class Wrong(Struct, frozen=True):
+    """A line that says nothing, because it is not as it should be."""
+
+
 Line = Part | Joined | Renamed | Left | TrackBegan | Report | Paused | Resumed | Ended | Gap | Speakers | End
 
 
@@ -129,8 +133,9 @@ _tag: Final = msgspec.json.Decoder(_Tag)
 _KNOWN: Final = {line.__struct_config__.tag for line in Line.__args__}
 
 
-def read_lines(path: Path) -> Iterator[Line]:
-    """The lines of a sidecar, as long as they are whole; kinds that we do not know are passed over.
+def read_lines(path: Path) -> Iterator[Line | Wrong]:
+    """The lines of a sidecar, up to one that is no JSON: there it was cut off. Kinds that we do not know are passed
+    over.
 
     The first is a :class:`Part`. Nothing comes of a file that was cut off within its first line. Raises
     :class:`BadSidecar` if it begins with anything else.
@@ -147,8 +152,10 @@ def read_lines(path: Path) -> Iterator[Line]:
             decoded = _decode(line)
             if decoded is not None:
                 yield decoded
-            elif not _is_of_unknown_kind(line):
+            elif not _is_json(line):
                 return
+            elif not _is_of_unknown_kind(line):
+                yield Wrong()
 
 
 def _decode(line: bytes) -> Line | None:
@@ -156,6 +163,14 @@ def _decode(line: bytes) -> Line | None:
         return _line.decode(line)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
+
+
+def _is_json(line: bytes) -> bool:
+    try:
+        msgspec.json.decode(line)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return False
+    return True
 
 
 def _is_of_unknown_kind(line: bytes) -> bool:

@@ -31,6 +31,9 @@ _USUAL_LEAD: Final[dict[Kind, float]] = {"audio": 0.02, "video": 0.05}
 """Seconds from capture to the first packet, of a track without sender reports: a packet of Opus is sent when its 20 ms
 are full; a picture is exposed, read out, encoded and paced meanwhile, which takes 30 to 70 ms."""
 _SILENCE_IN_TIME: Final = 0.5
+PULSE_PACKETS: Final = 256
+"""Less than ten seconds of a camera: encoding them takes less than a minute, however large and slow."""
+Pulse = Callable[[], None]
 _LONGEST_LAST: Final = 0.2
 """Seconds for which the last picture before such a silence stands."""
 
@@ -70,6 +73,7 @@ class TrackFile(Struct, frozen=True, kw_only=True):
     """Unix milliseconds at which the part began."""
     heard: Heard
     scan: Scan
+    pulse: Pulse
 
     def spans(self, clock: TrackClock) -> tuple[Span, ...]:
         """When there was media that can be decoded and was not muted, in seconds since the part began."""
@@ -84,7 +88,7 @@ class TrackFile(Struct, frozen=True, kw_only=True):
         """Its samples, ``shift`` seconds added to their place in the part."""
         is_audio = self.heard.line.kind == "audio"
         last, least = -shift, -shift
-        for frame in _assemble(_number(self.path), self.path, self.heard.line):
+        for frame in _assemble(_number(self.path, self.pulse), self.path, self.heard.line):
             at = clock.place(frame.sequence, frame.timestamp)
             is_muted = self._is_muted((frame.arrived - self.wall) / 1000)
             if is_audio and (is_muted or at < least):
@@ -120,8 +124,11 @@ class TrackFile(Struct, frozen=True, kw_only=True):
         return before > 0 and at < self.heard.muted[before - 1].end
 
 
-def read_track(path: Path, wall: int, heard: Heard) -> TrackFile:
-    """Read a track's file once. Raises :class:`~tertulia.recorder.raw.errors.BadMjr` and ``OSError``."""
+def read_track(path: Path, wall: int, heard: Heard, pulse: Pulse) -> TrackFile:
+    """Read a track's file once. ``pulse`` is called as :func:`~tertulia.recorder.raw.recording.read` says.
+
+    Raises :class:`~tertulia.recorder.raw.errors.BadMjr` and ``OSError``.
+    """
     envelope = Envelope()
     runs: list[_Run] = []
     count, last = 0, 0
@@ -131,10 +138,10 @@ def read_track(path: Path, wall: int, heard: Heard) -> TrackFile:
         count, last = count + 1, max(last, packet.arrived)
         envelope.add(packet.sequence, packet.timestamp / heard.line.clock_rate, (packet.arrived - wall) / 1000)
 
-    packets = _number(path, observe)
+    packets = _number(path, pulse, observe)
     for frame in _assemble(packets, path, heard.line):
         _add_to_runs(runs, frame, _SILENCE[heard.line.source])
-    return TrackFile(path=path, wall=wall, heard=heard, scan=Scan(envelope, runs, count, last))
+    return TrackFile(path=path, wall=wall, heard=heard, scan=Scan(envelope, runs, count, last), pulse=pulse)
 
 
 def _add_to_runs(runs: list[_Run], frame: Frame, silence: float) -> None:
@@ -145,11 +152,13 @@ def _add_to_runs(runs: list[_Run], frame: Frame, silence: float) -> None:
         runs[-1].last, runs[-1].interval = frame, interval
 
 
-def _number(path: Path, observe: Callable[[Numbered], None] | None = None) -> Iterator[Numbered]:
+def _number(path: Path, pulse: Pulse, observe: Callable[[Numbered], None] | None = None) -> Iterator[Numbered]:
     """The packets of a file as they arrived, their numbers without wrap-around. What is no RTP is left out."""
     sequence = rtp.Sequence()
     timestamp: int | None = None
-    for arrived in mjr.read_packets(path):
+    for count, arrived in enumerate(mjr.read_packets(path)):
+        if count % PULSE_PACKETS == 0:
+            pulse()
         try:
             packet = rtp.parse(arrived.data)
         except BadPacket:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from tertulia.recorder.raw import sidecar
 from tertulia.recorder.raw.part import Part
 from tertulia.recorder.raw.sample import Source
 
@@ -29,6 +30,9 @@ def describe_trouble(part: Part, shift: float) -> Iterator[str]:
         yield f"The recording was cut off at {at}: its node died."
     elif part.reason in _REASONS:
         yield _REASONS[part.reason].format(at=at)
+    if part.wrong_lines:
+        path = f"{part.directory.name}/{sidecar.FILE}"
+        yield f"{part.wrong_lines} lines of a list are wrong, and were passed over ({path})."
     for name in part.unreadable:
         yield f"A file cannot be read ({part.directory.name}/{name})."
     for track in part.tracks:

@@ -34,4 +34,12 @@ def test_going_back_is_no_progress() -> None:
     pace = Pace(0.0)
     pace.reach(0.5, 5.0)
     pace.reach(0.4, 9.0)
-    assert (pace.fraction, pace.grew_at) == (0.5, 5.0)
+    assert (pace.fraction, pace.alive_at) == (0.5, 5.0)
+
+
+def test_what_gets_on_without_a_fraction_is_alive() -> None:
+    pace = Pace(0.0)
+    pace.live(5.0)
+    assert (pace.alive_at, pace.fraction) == (5.0, 0.0)
+    pace.reach(0.1, 7.0)
+    assert pace.alive_at == 7.0

@@ -19,7 +19,7 @@ FILMS = Films(File("grid.mp4", 0.0, 60.0), ())
 STORED = inputs.Stored(Made("recordings/r/1/grid.mp4", 60.0, 1000, "aa"), (), None)
 
 
-def job(attempts: int = 1) -> Job:
+def job(attempts: int = 1, film_faults: int = 0) -> Job:
     return Job(
         id=RecordingId("1"),
         source_id=RecordingId("1"),
@@ -31,6 +31,8 @@ def job(attempts: int = 1) -> Job:
         created_at=datetime(2026, 1, 1, tzinfo=UTC),
         ended_at=None,
         attempts=attempts,
+        film_faults=film_faults,
+        error=None,
         worker="w",
         lease="l",
         lease_seconds=LEASE,
@@ -62,10 +64,10 @@ class Run:
     def renewed(self, *, held: bool = True) -> list[effects.Effect]:
         return self.feed(inputs.Renewed(job(), self.now, held))
 
-    def until(self, step: str, attempts: int = 1) -> list[effects.Effect]:
+    def until(self, step: str, attempts: int = 1, film_faults: int = 0) -> list[effects.Effect]:
         """Go on to a step of a job."""
         self.tick()
-        self.answer(job(attempts))
+        self.answer(job(attempts, film_faults))
         for name, outcome in (("gather", inputs.Gathered()), ("film", FILMS), ("store", STORED)):
             if name == step:
                 return self.last
@@ -166,8 +168,8 @@ def test_an_answer_about_an_earlier_job_changes_nothing(run: Run) -> None:
 
 def test_raw_files_that_are_still_being_written_are_waited_for(run: Run) -> None:
     run.until("gather")
-    run.answer(inputs.NotYet(2.0))
-    assert closes(run).verdict == effects.GivenBack(2.0)
+    run.answer(inputs.NotYet(2.0, "a node hangs"))
+    assert closes(run).verdict == effects.GivenBack(2.0, "a node hangs")
     run.answer(inputs.Closed(held=True))
     assert run.last == []
 
@@ -180,14 +182,16 @@ def test_nothing_at_all_is_empty_and_is_cleared(run: Run) -> None:
     assert run.kinds() == ["Clear"]
 
 
+@pytest.mark.parametrize("others", [0, 2])
 @pytest.mark.parametrize("cause", Cause)
-def test_a_fault_is_tried_again_as_often_as_its_cause_deserves(cause: Cause) -> None:
+def test_a_fault_is_tried_again_as_often_as_its_cause_deserves(cause: Cause, others: int) -> None:
+    """However often other things went wrong before."""
     for attempts in range(1, ATTEMPTS[cause] + 1):
         run = Run()
-        run.until("film", attempts)
+        run.until("film", attempts + others, attempts - 1 if cause is Cause.FILM else others)
         run.answer(inputs.Fault("no", cause))
         last = attempts == ATTEMPTS[cause]
-        assert closes(run).verdict == effects.Failed("no", None if last else delay_after(attempts))
+        assert closes(run).verdict == effects.Failed("no", cause, None if last else delay_after(attempts))
         run.answer(inputs.Closed(held=True))
         assert run.last == [], "what is local stays"
 
@@ -212,7 +216,21 @@ def test_a_step_that_hangs_is_ended(run: Run) -> None:
     assert run.kinds() == ["Abort", "Close"]
     verdict = closes(run).verdict
     assert isinstance(verdict, effects.Failed)
-    assert "no progress for 5 minutes" in verdict.error
+    assert "no sign of life for 5 minutes" in verdict.error
+
+
+def test_what_gets_on_without_a_fraction_does_not_hang(run: Run) -> None:
+    run.until("film")
+    for _ in range(int(3 * STALL)):
+        run.feed(inputs.Alive(run.ticket))
+        run.renewed()
+        run.tick(1.0)
+        assert "Abort" not in run.kinds()
+    for _ in range(int(STALL)):
+        run.feed(inputs.Alive(run.ticket - 1))
+        run.renewed()
+        run.tick(1.0)
+    assert run.kinds() == ["Abort", "Close"], "an earlier step's sign of life counts for nothing"
 
 
 def test_the_verdict_is_said_again_until_the_database_answers(run: Run) -> None:

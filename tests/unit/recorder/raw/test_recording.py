@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tertulia.recorder.raw.recording import Recording, Span, Speaking, Unplayable, read
+from tertulia.recorder.raw.track_file import PULSE_PACKETS
 from tests.recordings.content import Encoded
 from tests.recordings.sending import SentTrack
 from tests.recordings.stage import Stage
@@ -60,6 +61,19 @@ def test_tracks_can_be_read_again(stage: Stage) -> None:
     (track,) = _finish(stage).tracks
     assert len(list(track.samples())) == 50
     assert list(track.samples()) == list(track.samples())
+
+
+def test_whoever_reads_a_long_recording_can_say_that_it_gets_on(stage: Stage) -> None:
+    stage.part()
+    _talk(stage, 0.0, 2.5 * PULSE_PACKETS / 50)
+    stage.finish(0.0)
+    pulses: list[int] = []
+    (track,) = read(stage.directory, lambda: pulses.append(1)).tracks
+    assert len(pulses) == 3
+    next(samples := track.samples())
+    assert len(pulses) == 4, "while they are read, not before"
+    assert len(list(samples)) > 2 * PULSE_PACKETS
+    assert len(pulses) == 6
 
 
 def test_one_person_on_two_connections_is_one(stage: Stage) -> None:
@@ -170,3 +184,14 @@ def test_levels_and_rotation_come_with_samples(stage: Stage) -> None:
     assert [sample.level for sample in sound.samples()] == [30, None, None, None, None]
     assert [sample.rotation for sample in picture.samples()] == [90, 90]
     assert part.name in sound.id
+
+
+def test_lines_that_are_wrong_are_counted_and_end_nothing(stage: Stage) -> None:
+    part = stage.part()
+    _talk(stage, 0.0, 2.0)
+    part.tell(0.5, "speakers", users="Ada")
+    part.tell(0.6, "report", track=1, ntp=-1, rtp=0)
+    stage.ends(2.0)
+    recording = _finish(stage)
+    assert recording.duration == pytest.approx(2.0, abs=0.06)
+    assert recording.trouble == (f"2 lines of a list are wrong, and were passed over ({part.name}/part.jsonl).",)

@@ -31,7 +31,7 @@ def _text(*lines: object) -> bytes:
     return b"".join(json.dumps(line).encode() + b"\n" for line in lines)
 
 
-def _read(path: Path, data: bytes) -> list[sidecar.Line]:
+def _read(path: Path, data: bytes) -> list[sidecar.Line | sidecar.Wrong]:
     path.write_bytes(data)
     return list(sidecar.read_lines(path))
 
@@ -41,7 +41,7 @@ def test_all_kinds_of_lines_are_read(tmp_path: Path) -> None:
     assert [type(line).__name__ for line in lines] == [
         "Part", "Joined", "TrackBegan", "Report", "Paused", "Resumed", "Gap", "Speakers", "Ended", "Left", "End",
     ]  # fmt: skip
-    assert [line.at for line in lines] == [0, *range(5, 15)]
+    assert [getattr(line, "at", None) for line in lines] == [0, *range(5, 15)]
 
 
 def test_a_file_cut_anywhere_gives_the_lines_that_are_whole(tmp_path: Path) -> None:
@@ -58,12 +58,20 @@ def test_kinds_that_are_not_known_are_passed_over(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "bad", [{"t": "joined", "at": -1}, {"t": "gap", "at": 1, "track": 1, "lost": -3}, ["t"], {"at": 1}, {"t": 4}]
 )
-def test_it_ends_at_a_line_that_is_wrong(tmp_path: Path, bad: object) -> None:
-    assert len(_read(tmp_path / "part.jsonl", _text(_PART, _LINES[0], bad, _LINES[1]))) == 2
+def test_a_line_that_is_wrong_is_passed_over(tmp_path: Path, bad: object) -> None:
+    lines = _read(tmp_path / "part.jsonl", _text(_PART, _LINES[0], bad, _LINES[1]))
+    assert [type(line).__name__ for line in lines] == ["Part", "Joined", "Wrong", "TrackBegan"]
+
+
+@pytest.mark.parametrize("torn", [b"", b'{"t":"left","at":9,"pe', b"\0\0\0", b'{"t":"\xff"}', b"{}{}"])
+def test_it_ends_at_a_line_that_is_no_json(tmp_path: Path, torn: bytes) -> None:
+    data = _text(_PART, _LINES[0]) + torn + b"\n" + _text(_LINES[1])
+    assert len(_read(tmp_path / "part.jsonl", data)) == 2
 
 
 def test_a_file_outside_the_part_is_wrong(tmp_path: Path) -> None:
-    assert len(_read(tmp_path / "part.jsonl", _text(_PART, {**_LINES[1], "file": "../1.mjr"}))) == 1
+    _, line = _read(tmp_path / "part.jsonl", _text(_PART, {**_LINES[1], "file": "../1.mjr"}))
+    assert line == sidecar.Wrong()
 
 
 @pytest.mark.parametrize("first", [_LINES[0], {**_PART, "version": 2}, {**_PART, "wall": "now"}, []])
