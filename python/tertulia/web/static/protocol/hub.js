@@ -59,7 +59,8 @@ const KEEP_ALIVE_TIMEOUT_MS = 5000;
  * @typedef {object} HubOptions
  * @property {string} roomId
  * @property {(refused: boolean) => Promise<{wsUrl: string, token: string}>} grant a room token; a fresh one if the last was refused
- * @property {() => {isMuted: boolean, isVideoOn: boolean, recordingOptOut?: boolean}} state our own, for JoinRoom
+ * @property {() => {isMuted: boolean, isVideoOn: boolean, handRaised?: boolean, recordingOptOut?: boolean}} state our
+ *   own, for JoinRoom
  * @property {typeof WebSocket} [WebSocket]
  */
 
