@@ -18,7 +18,7 @@ export const LAYOUTS = ["auto", "grid", "speaker", "sidebar"];
  * @property {boolean} isSelf
  * @property {boolean} handRaised
  * @property {boolean} hasCamera
- * @property {number} spokeAt milliseconds; -Infinity: never
+ * @property {number} spokeAt milliseconds: now, while they speak; -Infinity: never
  * @property {boolean} [isSpotlit] a host wants everyone to see them large
  *
  * @typedef {{userId: string, isSelf: boolean, since: number}} Share a screen that is shared, and since when
