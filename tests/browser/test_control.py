@@ -236,3 +236,20 @@ async def test_firefox_waits_and_is_let_in(come: Come, base: str, tmp_path: Path
         await ana.decodes(1)
         members = call("GET", f"{base}/v1/rooms/{room.id}/participants", token=room.join_token)
         assert {member["displayName"] for member in members} == {"Ana", "Ben"}
+
+
+@pytest.mark.parametrize("language", ["en", "ar"])
+async def test_the_name_of_who_knocks_is_read_whole(come: Come, base: str, language: str) -> None:
+    room = new_room(base, waitingRoom=True)
+    ana = await come("Ana", viewport={"width": 1280, "height": 800}, locale=language)
+    ben = await come("Ben Okafor")
+    await ana.page.goto(room.host_link)
+    await ana.page.locator(".ready button").click()
+    await ana.page.locator(".meeting").wait_for()
+    await ana.press("p")
+    await ask(ben, room)
+    name = ana.page.locator(".knocks .name")
+    await expect(name).to_have_text("Ben Okafor")
+    assert await name.evaluate("(name) => name.scrollWidth <= name.clientWidth + 1")
+    for button in await ana.page.locator(".knocks .answers button").all():
+        await expect(button).to_be_in_viewport(ratio=1)

@@ -104,10 +104,14 @@ export class Knocks {
       { "data-user": userId },
       h("span", { class: `face ${tint(userId)}`, "aria-hidden": "true" }, initials(name)),
       h("span", { class: "who" }, h("bdi", { class: "name" }, name), isGuest && h("small", {}, say("people.guest"))),
-      button("secondary", say("knock.deny"), say("knock.denyName", { name }), () =>
-        this.#control.deny(userId).catch(fail),
+      h(
+        "span",
+        { class: "answers" },
+        button("secondary", say("knock.deny"), say("knock.denyName", { name }), () =>
+          this.#control.deny(userId).catch(fail),
+        ),
+        button("primary", say("knock.admit"), say("knock.admitName", { name }), () => this.#admit(userId)),
       ),
-      button("primary", say("knock.admit"), say("knock.admitName", { name }), () => this.#admit(userId)),
     );
   }
 
