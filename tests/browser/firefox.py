@@ -7,7 +7,7 @@ import base64
 import itertools
 import json
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -36,6 +36,7 @@ PREFERENCES: Final = {
 SECONDS: Final = 45.0
 """The longest that a command may take."""
 
+_NONE: Final[Mapping[str, bool | int]] = {}
 _ADDRESS: Final = re.compile(r"WebDriver BiDi listening on (ws://\S+)\n")
 
 
@@ -158,6 +159,11 @@ class Page:
         found = f"document.querySelector({json.dumps(selector)})?.innerText.includes({json.dumps(text)})"
         await self.until(found)
 
+    async def resize(self, width: int, height: int) -> None:
+        """Show pages in this many pixels of CSS."""
+        size = {"width": width, "height": height}
+        await self.command("browsingContext.setViewport", context=self._context, viewport=size)
+
     async def join(self, link: str, name: str) -> None:
         """Join a meeting."""
         await self.goto(link)
@@ -172,16 +178,18 @@ class Page:
 
 
 @asynccontextmanager
-async def firefox(directory: Path, size: tuple[int, int] = (1280, 720)) -> AsyncIterator[Page]:
-    """A Firefox with a fresh profile in ``directory``, until the end of the block."""
+async def firefox(directory: Path, preferences: Mapping[str, bool | int] = _NONE) -> AsyncIterator[Page]:
+    """A Firefox with a fresh profile in ``directory`` and more ``preferences``, until the end of the block."""
     program = servers.program("firefox-esr", "firefox-esr")
     profile = directory / "firefox"
     profile.mkdir()
-    lines = (f"user_pref({json.dumps(name)}, {json.dumps(value)});\n" for name, value in PREFERENCES.items())
+    lines = (
+        f"user_pref({json.dumps(name)}, {json.dumps(value)});\n"
+        for name, value in {**PREFERENCES, **preferences}.items()
+    )
     (profile / "user.js").write_text("".join(lines))
     arguments = ("--headless", "--no-remote", "--profile", str(profile), "--remote-debugging-port", "0")
-    window = (f"--width={size[0]}", f"--height={size[1]}")
-    with servers.running("firefox", (program, *arguments, *window), directory) as server:
+    with servers.running("firefox", (program, *arguments, "--width=1280", "--height=720"), directory) as server:
         url = await asyncio.to_thread(_address, server)
         async with connect(f"{url}/session", max_size=None) as socket:
             page = Page(socket)

@@ -83,11 +83,11 @@ class Room:
 
 
 def call(method: str, url: str, body: dict[str, Any] | None = None, token: str | None = None) -> Any:
-    """One REST call; the decoded answer."""
+    """One REST call; the decoded answer, if it has a body."""
     headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
     data = None if body is None else json.dumps(body).encode()
     with urllib.request.urlopen(urllib.request.Request(url, data, headers, method=method), timeout=20) as response:
-        return json.load(response)
+        return json.loads(response.read() or "null")
 
 
 def new_room(base: str, **settings: Any) -> Room:

@@ -144,3 +144,17 @@ async def test_what_was_written_stays_once_over_a_new_page(come: Come, base: str
     await ana.press("c")
     await write(ana, "two")
     await expect(ana.page.get_by_role("log").locator("p")).to_have_text(["one", "two"])
+
+
+async def test_in_safari_the_enter_that_confirms_a_composition_sends_nothing(come: Come, base: str) -> None:
+    ana = await come("Ana")
+    await ana.join(new_room(base).host_link)
+    await ana.press("c")
+    field = ana.page.get_by_role("textbox", name="Message")
+    await field.fill("こんにちは")
+    confirm = "(field, init) => field.dispatchEvent(new KeyboardEvent('keydown', init))"
+    init = {"key": "Enter", "keyCode": 229, "bubbles": True, "cancelable": True}
+    assert await field.evaluate(confirm, init) is True
+    await expect(field).to_have_value("こんにちは")
+    await ana.press("Enter")
+    await message(ana, "こんにちは").wait_for()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -61,12 +62,48 @@ async def test_who_waits_may_go_and_all_come_in_without_a_waiting_room(come: Com
     await ask(eve, room)
     await ana.join(room.host_link)
     await ana.hears("2 people are waiting to join.")
+    await expect(ben.button("Stop waiting")).to_be_focused()
+    await expect(ben.button("Test your connection")).to_be_hidden()
     await ben.button("Stop waiting").click()
     await ana.hears("Eve is waiting to join.")
-    await ben.button("Ask to join").wait_for()
+    await expect(ben.button("Ask to join")).to_be_focused()
+    await expect(ben.button("Test your connection")).to_be_visible()
+    await expect(ben.page.locator(".welcome .trouble")).to_be_hidden()
     await control(ana, "Let people wait until a host lets them in")
     await eve.page.wait_for_selector(".meeting")
     await ana.sees_tiles(2)
+
+
+async def test_who_waits_keeps_their_place_when_they_come_back_to_the_page(come: Come, base: str) -> None:
+    room = new_room(base, waitingRoom=True)
+    ben, sent = await come("Ben"), list[str]()
+    ben.page.on("websocket", lambda socket: socket.on("framesent", lambda frame: sent.append(str(frame))))
+    await ask(ben, room)
+    await ben.page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    await ben.page.wait_for_timeout(1000)
+    events = [json.loads(frame)["event"] for frame in sent]
+    assert events.count("KeepAlive") >= 1
+    assert events.count("JoinRoom") == 1
+
+
+async def test_a_knock_changes_nothing_under_the_pointer_or_the_focus(come: Come, base: str) -> None:
+    room = new_room(base, waitingRoom=True)
+    ana, ben, eve = [await come(name) for name in ("Ana", "Ben", "Eve")]
+    await ana.join(room.host_link)
+    await ana.press("p")
+    await ask(ben, room)
+    notices = ana.page.locator("#notices")
+    let_in = await notices.get_by_role("button", name="Let in").element_handle()
+    await ana.button("Deny Ben").focus()
+    await ask(eve, room)
+    await ana.hears("2 people are waiting to join.")
+    await expect(ana.button("Deny Ben")).to_be_focused()
+    assert let_in is not None
+    await let_in.click()
+    await ben.page.wait_for_selector(".meeting")
+    await ana.hears("Eve is waiting to join.")
+    await expect(notices.get_by_role("button", name="Let in")).to_have_count(0)
+    await expect(notices.get_by_role("button", name="Show")).to_have_count(1)
 
 
 async def test_a_locked_meeting_says_so_before_the_lobby(come: Come, base: str) -> None:
@@ -199,3 +236,20 @@ async def test_firefox_waits_and_is_let_in(come: Come, base: str, tmp_path: Path
         await ana.decodes(1)
         members = call("GET", f"{base}/v1/rooms/{room.id}/participants", token=room.join_token)
         assert {member["displayName"] for member in members} == {"Ana", "Ben"}
+
+
+@pytest.mark.parametrize("language", ["en", "ar"])
+async def test_the_name_of_who_knocks_is_read_whole(come: Come, base: str, language: str) -> None:
+    room = new_room(base, waitingRoom=True)
+    ana = await come("Ana", viewport={"width": 1280, "height": 800}, locale=language)
+    ben = await come("Ben Okafor")
+    await ana.page.goto(room.host_link)
+    await ana.page.locator(".ready button").click()
+    await ana.page.locator(".meeting").wait_for()
+    await ana.press("p")
+    await ask(ben, room)
+    name = ana.page.locator(".knocks .name")
+    await expect(name).to_have_text("Ben Okafor")
+    assert await name.evaluate("(name) => name.scrollWidth <= name.clientWidth + 1")
+    for button in await ana.page.locator(".knocks .answers button").all():
+        await expect(button).to_be_in_viewport(ratio=1)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Final, NamedTuple
 
 import pytest
@@ -20,6 +22,17 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 _SHARE_A_TAB: Final = """navigator.mediaDevices.getDisplayMedia =
   () => navigator.mediaDevices.getUserMedia({ video: { mediaSource: "browser" } });"""
 """Firefox without a screen has nothing else to share."""
+
+
+_SCREEN: Final = """[...document.querySelectorAll(".tile.screen.has-picture")].some(
+  (tile) => tile.getAttribute("aria-label") === {!r} && tile.querySelector("video").videoWidth > 0)"""
+"""The expression that finds the picture of a screen."""
+_LARGEST: Final = """[...document.querySelectorAll(".tile")].reduce((a, b) =>
+  b.clientWidth * b.clientHeight > a.clientWidth * a.clientHeight ? b : a).getAttribute("aria-label")"""
+_IN_SIGHT: Final = """((found) => found && found.width > 0 && found.left >= 0 && found.top >= 0 &&
+  found.right <= innerWidth && found.bottom <= innerHeight && document.documentElement.scrollWidth <= innerWidth
+)(document.querySelector({!r})?.getBoundingClientRect())"""
+"""Whether an element is on the screen, and nothing goes beyond the screen's width."""
 
 
 class Meeting(NamedTuple):
@@ -190,21 +203,71 @@ async def test_a_lost_device_is_said_at_once_with_the_way_back(
 
 async def test_a_screen_is_seen_and_ones_own_has_a_preview(meeting: Meeting) -> None:
     _, ana, ben = meeting
-    shown = """[...document.querySelectorAll(".tile.screen.has-picture")].some(
-      (tile) => tile.getAttribute("aria-label") === {!r} && tile.querySelector("video").videoWidth > 0)"""
     await ana.press("Escape")
     await ana.press("s")
     await ben.says("Ana is sharing a screen", "#notices")
-    await ben.until(shown.format("Ana’s screen"))
+    await ben.until(_SCREEN.format("Ana’s screen"))
     await ana.press("s")
     await ben.until("document.querySelectorAll('.tile.screen').length === 0")
     await ben.key("s")
-    await ben.until(shown.format("Your screen"))
+    await ben.until(_SCREEN.format("Your screen"))
     await ben.says("You are sharing your screen")
     await expect(ana.tile("Ben’s screen")).to_contain_class("has-picture", timeout=PATIENCE)
     await ben.press("Stop")
     await expect(ana.tile("Ben’s screen")).to_have_count(0)
     await ben.until("document.querySelectorAll('.tile.screen').length === 0")
+
+
+async def test_two_screens_at_once_and_a_person_pinned_beside_one(meeting: Meeting) -> None:
+    _, ana, ben = meeting
+    await ana.button("Share your screen").click()
+    await ben.until(_SCREEN.format("Ana’s screen"))
+    await ben.key("s")
+    await ben.until(_SCREEN.format("Your screen"))
+    await ben.until(_SCREEN.format("Ana’s screen"))
+    for name in ("Ben’s screen", "Your screen"):
+        await expect(ana.tile(name)).to_contain_class("has-picture", timeout=PATIENCE)
+    await ben.press("Stop")
+    await ben.until(f"{_LARGEST} === 'Ana’s screen'")
+    await ben.press("Pin Ana")
+    await ben.until(f"{_LARGEST} === 'Ana'")
+    await ben.until(_SCREEN.format("Ana’s screen"))
+    await ben.press("Unpin Ana")
+    await ben.until(f"{_LARGEST} === 'Ana’s screen'")
+    await ana.button("Stop sharing your screen").click()
+    await ben.until("document.querySelectorAll('.tile.screen').length === 0")
+
+
+@pytest.mark.parametrize("size", [(390, 844), (844, 390)], ids=["upright", "sideways"])
+async def test_on_a_phone_all_that_one_needs_is_in_reach(meeting: Meeting, size: tuple[int, int]) -> None:
+    room, _, ben = meeting
+    await ben.resize(*size)
+    await ben.goto(room.link)
+    await ben.until(_IN_SIGHT.format(".ready button"))
+    await ben.press("Join now")
+    for selector in ("[data-command=mic]", ".hang-up"):
+        await ben.until(_IN_SIGHT.format(f".meeting {selector}"))
+    await ben.press("Chat")
+    await ben.until(_IN_SIGHT.format(".compose textarea"))
+    await ben.press("Close chat")
+    await ben.until(_IN_SIGHT.format(".meeting .hang-up"))
+    await click(ben, ".hang-up")
+    await ben.says("You left the meeting")
+    await ben.until(_IN_SIGHT.format(".ended h1"))
+    await ben.resize(1280, 720)
+
+
+async def test_links_that_lead_nowhere_show_a_page(meeting: Meeting) -> None:
+    room, _, ben = meeting
+    for path, title in (
+        ("/foo", "There is no such page"),
+        (f"/r/{uuid.uuid4()}#token=wrong", "This link does not work"),
+        ("/m/2222-2222-2222", "This link does not work"),
+    ):
+        await ben.goto(room.base + path)
+        await ben.says(title, "h1")
+        await ben.until(_IN_SIGHT.format(".ended a, .ended button"))
+    await ben.join(room.link, "Ben")
 
 
 async def test_pages_of_tiles(meeting: Meeting) -> None:
@@ -238,3 +301,24 @@ async def test_a_language_and_a_link_with_a_password(meeting: Meeting) -> None:
     await click(ben, ".password-form button")
     await ben.until("document.querySelector('.ready button')")
     await ben.evaluate("localStorage.removeItem('tertulia.language')")
+
+
+async def test_no_way_for_media_is_explained(meeting: Meeting, tmp_path: Path) -> None:
+    room = new_room(meeting.room.base)
+    async with firefox(tmp_path, {"media.peerconnection.ice.relay_only": True}) as page:
+        await page.join(room.link, "Eva")
+        await page.says("No sound or video gets through", ".banner")
+        await page.press("What to do")
+        await page.says("Your browser found no way to send anything between you and the media server.", "dialog")
+        await page.says("no TURN server", "dialog")
+
+
+async def test_a_browser_that_keeps_nothing_of_sites(meeting: Meeting, tmp_path: Path) -> None:
+    _, ana, _ = meeting
+    async with firefox(tmp_path, {"network.cookie.cookieBehavior": 2}) as page:
+        await page.goto(meeting.room.link)
+        await page.fill("input[name=name]", "Zoe")
+        await page.press("Turn camera off")
+        await page.press("Join now")
+        await ana.tile("Zoe").wait_for()
+        await page.until(control("Turn camera on"))

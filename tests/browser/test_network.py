@@ -208,7 +208,7 @@ def child(parent: int, part: str) -> int:
     raise AssertionError(f"{part} does not run")
 
 
-_RELAY_ONLY = """
+RELAY_ONLY = """
 const Plain = window.RTCPeerConnection;
 window.RTCPeerConnection = class extends Plain {
   constructor(options) { super({ ...options, iceTransportPolicy: "relay" }); }
@@ -228,7 +228,7 @@ window.RTCPeerConnection = class extends Plain {
 async def test_no_way_for_media_is_explained(come: Come, base: str) -> None:
     direct, forwarded = new_room(base, topology="p2p"), new_room(base)
     ben, ana, eva = await come("Ben"), await come("Ana"), await come("Eva")
-    await ana.page.add_init_script(_RELAY_ONLY)
+    await ana.page.add_init_script(RELAY_ONLY)
     await eva.page.add_init_script(_NO_WAY)
     await ben.join(direct.link)
     await asyncio.gather(ana.join(direct.link), eva.join(forwarded.link))

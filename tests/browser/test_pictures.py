@@ -241,3 +241,16 @@ async def test_one_can_join_from_a_phone_held_sideways(come: Come, base: str, la
     await me.page.locator(".mirror video").wait_for()
     for part in (".mirror", ".switches", "input[name=name]", ".ready button"):
         await expect(me.page.locator(part)).to_be_in_viewport(ratio=1)
+
+
+@pytest.mark.parametrize("language", ["en", "de", "he"])
+async def test_who_shares_can_stop_in_a_narrow_window(come: Come, base: str, language: str) -> None:
+    me = await come("Lorenzo Vidal", viewport=PHONE_LYING, locale=language)
+    await me.page.goto(new_room(base).link)
+    await me.page.locator(".ready button").click()
+    await me.page.locator(".meeting").wait_for()
+    await me.press("s")
+    for viewport in (PHONE_LYING, PHONE, NARROW):
+        await me.page.set_viewport_size(viewport)
+        for part in (".sharing select", ".sharing button", ".hang-up"):
+            await expect(me.page.locator(part)).to_be_in_viewport(ratio=1)

@@ -12,13 +12,16 @@ import base64
 import sys
 import tempfile
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 from typing import Final
 
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page, Route, async_playwright, expect
 
 from tests.browser import chromium
-from tests.browser.person import Person, Room, call, new_room
+from tests.browser.person import PATIENCE, Person, Room, call, new_room
+from tests.browser.proxy import Proxy
+from tests.browser.test_network import RELAY_ONLY
 from tests.integration import servers
 
 SIZES: Final = ((1280, 800), (1024, 640), (390, 844), (844, 390))
@@ -53,6 +56,84 @@ async def screens(person: Person, base: str, room: Room) -> AsyncIterator[str]:
     await page.locator(".ready button").click()
     await page.locator(".meeting").wait_for()
     yield "alone"
+
+
+async def sharing(ana: Person, ben: Person) -> AsyncIterator[str]:
+    """The same of one screen that is shared, and of two."""
+    screens = ana.page.locator(".tile.screen.has-picture")
+    for person, count, name in ((ana, 1, "own-screen"), (ben, 2, "two-screens")):
+        await person.press("s")
+        await expect(screens).to_have_count(count, timeout=PATIENCE)
+        yield name
+    for person in (ana, ben):
+        await person.press("s")
+    await expect(screens).to_have_count(0)
+
+
+async def at_the_door(ana: Person, ben: Person, base: str, proxy: Proxy) -> AsyncIterator[tuple[Person, str]]:
+    """The way into a meeting where a host lets people in, and what may go wrong in it: whose screen, and its name."""
+    room = new_room(base, waitingRoom=True)
+    invite = call(
+        "POST", f"{base}/v1/rooms/{room.id}/invites", {"role": "attendee", "password": "secret"}, room.join_token
+    )
+    await ben.page.goto(invite["url"].replace("127.0.0.1", "localhost"))
+    await ben.page.locator(".password-form").wait_for()
+    yield ben, "password"
+    for status, code in ((409, "room_full"), (403, "room_locked"), (401, "unauthorized")):
+        answer = {"code": code, "message": ""}
+        await ben.page.route("**/v1/rooms/*/entry*", partial(_answer, status, answer))
+        await ben.page.goto(room.link)
+        await ben.page.locator(".ended h1").wait_for()
+        yield ben, f"refused-{code}"
+        await ben.page.unroute("**/v1/rooms/*/entry*")
+        await ben.page.goto("about:blank")
+    await ana.page.goto(room.host_link)
+    await ana.page.locator(".ready button").click()
+    await ana.page.locator(".meeting").wait_for()
+    await ben.page.goto(f"http://localhost:{proxy.port}/r/{room.id}")
+    await ben.page.locator(".ready button").click()
+    await ben.page.locator(".asking button").wait_for()
+    yield ben, "asking"
+    await ana.page.locator(".notice.stays").wait_for()
+    yield ana, "knock"
+    await ana.press("p")
+    yield ana, "knock-in-list"
+    await ana.page.locator(".knocks .primary").click()
+    await ben.page.locator(".tile.has-picture").nth(1).wait_for()
+    proxy.cut()
+    await ben.page.locator(".banner").wait_for()
+    yield ben, "reconnecting"
+    await ben.press("c")
+    await ben.page.keyboard.type("Can you hear me?")
+    await ben.press("Enter")
+    await ben.page.locator(".unsent").wait_for()
+    yield ben, "unsent"
+    proxy.mend()
+    await ben.page.locator(".banner").wait_for(state="hidden")
+    await ana.page.locator("[data-act^=more]").last.click()
+    await ana.page.locator("[data-action=remove]").click()
+    await ana.page.locator("dialog .danger").click()
+    await ben.page.locator(".ended h1").wait_for()
+    yield ben, "removed"
+
+
+async def _answer(status: int, body: dict[str, str], route: Route) -> None:
+    await route.fulfill(status=status, json=body)
+
+
+async def blocked(eva: Person, base: str) -> AsyncIterator[str]:
+    """The same of somebody whom no media reaches, until the meeting is over."""
+    room = new_room(base)
+    await eva.page.add_init_script(RELAY_ONLY)
+    await eva.page.goto(room.link)
+    await eva.page.locator(".ready button").click()
+    await eva.page.locator(".banner .text-button").wait_for()
+    yield "blocked"
+    await eva.page.locator(".banner .text-button").click()
+    yield "blocked-help"
+    call("POST", f"{base}/v1/rooms/{room.id}/end", {}, room.join_token)
+    await eva.page.locator(".ended h1").wait_for()
+    yield "over"
 
 
 async def in_company(person: Person) -> AsyncIterator[str]:
@@ -117,8 +198,9 @@ async def managing(person: Person, base: str, room: Room) -> AsyncIterator[str]:
     yield "meetings-key"
 
 
-async def tour(browser: Browser, base: str, language: str) -> None:
+async def tour(browser: Browser, port: int, language: str) -> None:
     """Take the pictures in one language."""
+    base = f"http://localhost:{port}"
     directory = ROOT / ".build/pictures/sheets" / language
     directory.mkdir(parents=True, exist_ok=True)
     room = new_room(base, isRecordingEnabled=True)
@@ -134,10 +216,18 @@ async def tour(browser: Browser, base: str, language: str) -> None:
     await ben.page.goto(room.link)
     await ben.page.locator(".ready button").click()
     await ben.page.locator(".meeting").wait_for()
+    async for name in sharing(ana, ben):
+        await sheet(browser, ana.page, directory / f"{name}.png")
     async for name in in_company(ana):
         await sheet(browser, ana.page, directory / f"{name}.png")
     async for name in managing(ana, base, room):
         await sheet(browser, ana.page, directory / f"{name}.png")
+    async with Proxy(port) as proxy:
+        async for person, name in at_the_door(await come("Ana Belén"), await come("Ben Okafor"), base, proxy):
+            await sheet(browser, person.page, directory / f"{name}.png")
+    eva = await come("Eva")
+    async for name in blocked(eva, base):
+        await sheet(browser, eva.page, directory / f"{name}.png")
     for context in contexts:
         await context.close()
 
@@ -168,7 +258,7 @@ async def main(languages: list[str]) -> None:
         async with async_playwright() as playwright:
             browser = await chromium.launch(playwright)
             for language in languages:
-                await tour(browser, f"http://localhost:{server.port}", language)
+                await tour(browser, server.port, language)
             await browser.close()
 
 

@@ -26,6 +26,7 @@ class JoinRoom(Wire, frozen=True):
     received: Count | None = None
     is_muted: bool | None = None
     is_video_on: bool | None = None
+    hand_raised: bool | None = None
     recording_opt_out: bool | None = None
 
 

@@ -52,6 +52,7 @@ class JoinResult(Wire, omit_defaults=True, frozen=True):
     missed: bool = False
     is_muted: bool = False
     is_video_on: bool = False
+    hand_raised: bool = False
     is_spotlit: bool = False
     permissions: Permissions | None = None
     """Of the caller, like the four before: the room may have muted them. None: all as the room's settings say."""

@@ -56,6 +56,11 @@ class Connection:
         """The client is gone without a word."""
         self.join_timer: asyncio.TimerHandle | None = None
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether a host has to answer its JoinRoom."""
+        return self.joining is not None and self.id in self.joining.seats.waiting
+
     def heard(self) -> None:
         """The client was heard of, though not by a call that is carried out at once."""
         if self.meeting is not None:

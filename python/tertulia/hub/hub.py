@@ -18,7 +18,7 @@ from tertulia.db.audit_queue import AuditQueue
 from tertulia.db.directory import Directory
 from tertulia.db.keyring import Keyring
 from tertulia.db.recordings import Recordings
-from tertulia.errors import BadToken, RateLimited, TertuliaError, UnknownEvent
+from tertulia.errors import BadToken, NotJoined, RateLimited, TertuliaError, UnknownEvent
 from tertulia.guesses import Guesses
 from tertulia.hub import metrics
 from tertulia.hub.client import NO_CALL, CallId, Client
@@ -141,7 +141,8 @@ class Hub:
         """A client calls ``event``: answered by ``client.reply`` or ``client.refuse``, at once or later.
 
         ``payload`` is what a JSON parser returned (None: none), or the contract's struct already. Calls of one client
-        take effect in the order of these calls.
+        take effect in the order of these calls, but for KeepAlive while a host has to answer its JoinRoom: refused at
+        once, it says that the connection lives.
         """
         connection = self._connections.get(client.id)
         if connection is None:
@@ -152,7 +153,10 @@ class Hub:
             self._begin(connection, call, event, payload)
             return
         connection.heard()
-        if connection.line.take(Call(call, event, payload, is_counted)) is Taken.TOO_MANY:
+        if event == "KeepAlive" and connection.is_waiting:
+            error = NotJoined("a host has still to let you in")
+            self._connections.refuse_call(connection, Call(call, event, payload), error)
+        elif connection.line.take(Call(call, event, payload, is_counted)) is Taken.TOO_MANY:
             client.refuse(call, RateLimited("too many calls wait for an earlier one"))
 
     def malformed(self, client: Client, call: CallId, error: TertuliaError) -> None:

@@ -355,6 +355,7 @@ class Joiner:
             role=claims.role,
             is_muted=bool(payload.is_muted) or is_muted_on_entry(joining.record.settings, claims.role),
             is_video_on=bool(payload.is_video_on),
+            hand_raised=bool(payload.hand_raised),
             recording_opt_out=bool(payload.recording_opt_out),
             is_guest=claims.admission.is_guest,
             seat=SeatId(self._room.hub.names.uuid()),

@@ -84,6 +84,7 @@ class Seating:
             display_name=me.display_name,
             is_muted=me.is_muted,
             is_video_on=me.is_video_on,
+            hand_raised=me.hand_raised,
             is_spotlit=me.is_spotlit,
             permissions=None if me.permissions == Permissions() else me.permissions,
             settings=room.life.settings if room.life is not None else joining.record.settings,

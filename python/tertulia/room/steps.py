@@ -22,8 +22,8 @@ from tertulia.room.participant import Participant, Removals
 
 
 class JoinSeat(Struct, frozen=True, kw_only=True):
-    """Who wants to sit down. ``is_muted``, ``is_video_on``, ``recording_opt_out``, ``display_name`` and ``seat`` count
-    for a new member only."""
+    """Who wants to sit down. ``is_muted``, ``is_video_on``, ``hand_raised``, ``recording_opt_out``, ``display_name``
+    and ``seat`` count for a new member only."""
 
     user_id: UserId
     connection_id: ConnectionId
@@ -31,6 +31,7 @@ class JoinSeat(Struct, frozen=True, kw_only=True):
     role: Role
     is_muted: bool
     is_video_on: bool
+    hand_raised: bool = False
     recording_opt_out: bool = False
     is_guest: bool = False
     seat: SeatId

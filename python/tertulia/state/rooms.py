@@ -99,6 +99,7 @@ class RoomState:
             hub=self._origin,
             seat=seat.seat,
             resume=seat.resume,
+            hand_raised=seat.hand_raised,
             recording_opt_out=seat.recording_opt_out,
             is_guest=seat.is_guest,
             admitted_at_ms=admitted_at_ms,

@@ -62,6 +62,17 @@ async def test_who_was_admitted_is_in_and_comes_in_again(fleet: Fleet, hall: Hal
     assert again.result["userId"] == user
 
 
+async def test_who_waits_finds_out_that_the_connection_lives(fleet: Fleet, hall: Hall) -> None:
+    client, user = await hall.door.connect(), new_uuid()
+    await knock(fleet, hall, client, user)
+    assert await client.refused("KeepAlive") == "not_joined"
+    await client.post("UpdateState", {"isMuted": True}, id="behind")
+    await hall.host.call("Admit", {"targetUserId": user})
+    assert (await client.answer("join"))["userId"] == user
+    assert await client.answer("behind") == {}
+    assert await client.call("KeepAlive") == {}
+
+
 async def test_who_was_denied_is_refused_for_this_meeting(fleet: Fleet, hall: Hall) -> None:
     client, user = await hall.door.connect(), new_uuid()
     await knock(fleet, hall, client, user)

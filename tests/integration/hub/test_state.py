@@ -102,6 +102,23 @@ async def test_hands(fleet: Fleet, worker: Worker, three: Three) -> None:
         ]
 
 
+async def test_a_hand_that_was_lowered_stays_down_and_a_new_seat_begins_with_it(fleet: Fleet, worker: Worker) -> None:
+    host_id = new_uuid()
+    room = await fleet.room(host_id)
+    host, _ = await fleet.join(worker, room, host_id, role="host")
+    ann, ann_id = await fleet.join(worker, room, handRaised=True)
+    assert (await host.event("ParticipantJoined", userId=ann_id))["handRaised"] is True
+    assert ann.result["handRaised"] is True
+    await host.call("LowerHand", {"targetUserId": ann_id})
+    resumed, _ = await fleet.join(worker, room, ann_id, handRaised=True, resumeToken=ann.result["resumeToken"])
+    taken, _ = await fleet.join(worker, room, ann_id, handRaised=True)
+    for client in (resumed, taken):
+        assert "handRaised" not in client.result
+    assert await taken.call("RaiseHand", {"raised": True}) == {}
+    again, _ = await fleet.join(worker, room, ann_id)
+    assert again.result["handRaised"] is True
+
+
 async def test_names(fleet: Fleet, worker: Worker, three: Three) -> None:
     await three.bob.call("SendChat", {"text": "before"})
     for _ in range(2):

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { beforeEach, describe, test } from "node:test";
 import {
+  claim,
   codeFrom,
   forgetOpened,
   keepOpened,
@@ -62,4 +63,10 @@ describe("short links", () => {
     assert.equal(keptCredential(`/r/${ROOM}`), "mine");
     for (const path of ["", "/r/nonsense", "/test"]) assert.equal(keptCredential(path), null);
   });
+});
+
+test("where the browser keeps nothing of this site, a tab does not know of others", async () => {
+  const request = () => Promise.reject(new Error("SecurityError"));
+  Object.defineProperty(globalThis, "navigator", { value: { locks: { request } }, configurable: true });
+  assert.equal(await claim(ROOM, "ana"), true);
 });

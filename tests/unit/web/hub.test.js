@@ -56,8 +56,8 @@ describe("Hub", () => {
     await settle();
     mock.timers.tick(60_000);
     await settle();
-    assert.deepEqual([hub.state, hub.isWaiting], ["joining", true]);
-    hub.check();
+    assert.deepEqual([hub.state, hub.isWaiting, FakeSocket.opened.length], ["joining", true, 1]);
+    FakeSocket.opened[0].drop(1006);
     await settle();
     mock.timers.tick(10_000);
     await settle();
@@ -65,6 +65,77 @@ describe("Hub", () => {
     FakeSocket.opened[1].say({ replyTo: 1, result: JOINED });
     assert.deepEqual(await joined, JOINED);
     assert.equal(hub.isWaiting, false);
+  });
+
+  describe("who waits for a host", () => {
+    /** The server of a waiting room: it tells each KeepAlive that its sender has not joined. */
+    const keepWaiting = (socket, message) =>
+      message.event === "KeepAlive" ? refuse("not_joined")(socket, message) : socket.say({ event: "Waiting" });
+
+    /** @returns the JoinRoom that waits */
+    async function waiting() {
+      FakeSocket.reset(keepWaiting);
+      const hub = newHub();
+      const joined = hub.join();
+      await settle();
+      return { hub, joined };
+    }
+
+    test("keeps their place when the machine wakes up, if the connection lives", async () => {
+      const { hub, joined } = await waiting();
+      hub.check();
+      await settle();
+      mock.timers.tick(9000);
+      await settle();
+      assert.deepEqual([FakeSocket.opened.length, FakeSocket.opened[0].calls("KeepAlive").length], [1, 1]);
+      assert.equal(FakeSocket.opened[0].calls("JoinRoom").length, 1);
+      FakeSocket.opened[0].say({ replyTo: 1, result: JOINED });
+      assert.deepEqual(await joined, JOINED);
+    });
+
+    for (const [how, wake] of [
+      ["of itself", () => mock.timers.tick(10_000)],
+      ["when the machine wakes up", (hub) => hub.check()],
+    ]) {
+      test(`asks again ${how}, if the connection is dead`, async () => {
+        const { hub, joined } = await waiting();
+        FakeSocket.answer = (socket, message) => socket !== FakeSocket.opened[0] && keepWaiting(socket, message);
+        wake(hub);
+        mock.timers.tick(5000);
+        await settle();
+        assert.equal(FakeSocket.opened[0].closedWith.code, 4999);
+        mock.timers.tick(1000);
+        await settle();
+        assert.deepEqual([FakeSocket.opened.length, hub.isWaiting], [2, true]);
+        FakeSocket.opened[1].say({ replyTo: 1, result: JOINED });
+        assert.deepEqual(await joined, JOINED);
+      });
+    }
+
+    test("is not asked for a sign of life any more once they are in, or have gone", async () => {
+      for (const end of [(hub) => hub.leave(), () => FakeSocket.opened[0].say({ replyTo: 1, result: JOINED })]) {
+        const { hub, joined } = await waiting();
+        end(hub);
+        await joined.catch(() => {});
+        FakeSocket.answer = answerAll;
+        mock.timers.tick(9000);
+        mock.timers.tick(1000);
+        await settle();
+        assert.equal(FakeSocket.opened[0].calls("KeepAlive").length, hub.state === "joined" ? 1 : 0);
+        hub.leave();
+      }
+    });
+
+    test("is told so when their seat has timed out while the connection lived", async () => {
+      const hub = await joinedHub();
+      FakeSocket.answer = keepWaiting;
+      mock.timers.tick(10_000);
+      await settle();
+      assert.deepEqual([hub.state, hub.isWaiting], ["reconnecting", true]);
+      FakeSocket.opened[0].say({ replyTo: 3, result: JOINED });
+      await settle();
+      assert.deepEqual([hub.state, hub.isWaiting, FakeSocket.opened.length], ["joined", false, 1]);
+    });
   });
 
   for (const code of ["entry_denied", "room_locked", "waited_too_long"]) {

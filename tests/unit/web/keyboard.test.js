@@ -12,8 +12,8 @@ class FakeWindow extends EventTarget {
   }
 
   /** @returns {boolean} whether the browser does what it does by itself */
-  press(key) {
-    return this.dispatchEvent(Object.assign(new Event("keydown", { cancelable: true }), { key }));
+  press(key, code) {
+    return this.dispatchEvent(Object.assign(new Event("keydown", { cancelable: true }), { key, code }));
   }
 }
 
@@ -41,6 +41,21 @@ test("keys run commands, in the page and in a window of its own, which shows the
   assert.equal(floating.focused + page.focused, 0);
   floating.press("C");
   assert.deepEqual([done, page.focused], [["chat", "mic", "chat"], 1]);
+});
+
+test("where a layout has no Latin letters, a key is known by its place", () => {
+  for (const key of ["צ", "ة", "ь", "μ", "ท", "ㅡ"]) page.press(key, "KeyM"); // Hebrew, Arabic, Russian, Greek, Thai, Korean
+  assert.deepEqual(done, Array(6).fill("mic"));
+  page.press("้", "KeyH"); // a tone mark of Thai
+  page.press("؟", "Slash"); // the question mark of Arabic
+  assert.deepEqual(done.slice(6), ["hand", "help"]);
+});
+
+test("a Latin letter is what it says, wherever it is, and a sign is no letter", () => {
+  page.press("m", "Semicolon"); // AZERTY
+  page.press(",", "KeyM");
+  page.press("q", "KeyM");
+  assert.deepEqual(done, ["mic"]);
 });
 
 test("while a dialog is open on the page, nothing more is shown there from a window of its own", () => {

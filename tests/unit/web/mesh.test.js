@@ -142,6 +142,17 @@ test("connected once everyone is", async () => {
   assert.equal(states.at(-1), "connected");
 });
 
+test("what is as it was is not told again", async () => {
+  const { hub, states, changes } = await setUp(["ana"]);
+  await answer(hub, "ana");
+  const [pc] = FakePeerConnection.made;
+  pc.ice("connected");
+  const before = changes.tracks;
+  pc.getTransceivers()[0].receiver.track.onunmute();
+  pc.ice("completed");
+  assert.deepEqual([states, changes.tracks], [["connecting", "connected"], before + 2]);
+});
+
 test("who leaves takes their tracks along", async () => {
   const { hub, mesh, changes } = await setUp(["ana", "ben"]);
   await answer(hub, "ana");
@@ -207,6 +218,21 @@ describe("reports", () => {
     assert.deepEqual(heard, [["ben", "ana"]]);
     assert.equal(levels.get("cleo"), 0.01);
     assert.deepEqual([...qualities.keys()].sort(), ["", "ana", "ben", "cleo"]);
+  });
+
+  test("say who cannot be reached, but not of those whom the hub has lost, too", async () => {
+    const { hub, mesh } = await setUp(["ana", "ben"]);
+    for (const userId of ["ana", "ben"]) await answer(hub, userId);
+    FakePeerConnection.made[0].ice("connected");
+    hub.emit("ConnectionLost", { userId: "ben" });
+    await clock.advance(11_000);
+    const report = await mesh.report();
+    assert.deepEqual([report.blockage, report.qualities.get("").bars], [null, 3]);
+    hub.emit("ConnectionBack", { userId: "ben" });
+    await clock.advance(9000);
+    assert.equal((await mesh.report()).blockage, null);
+    await clock.advance(2000);
+    assert.deepEqual((await mesh.report()).blockage.userIds, ["ben"]);
   });
 
   test("our own quality is that of the worst connection, good without any", async () => {

@@ -156,6 +156,31 @@ describe("the language", () => {
     assert.equal(boot("xx", "de")[0], "de");
   });
 
+  test("can be chosen where the browser keeps nothing of this site, as long as the page is open", () => {
+    const root = { dataset: {} };
+    const page = {
+      navigator: { languages: ["de"] },
+      document: { documentElement: root, createElement: () => ({}), head: { append: () => {} } },
+    };
+    const refuse = () => {
+      throw new Error("SecurityError");
+    };
+    for (const name of ["localStorage", "sessionStorage"]) {
+      Object.defineProperty(page, name, { configurable: true, get: refuse });
+    }
+    runInNewContext(readFileSync(new URL("boot.js", STATIC), "utf8"), page);
+    assert.equal(root.lang, "de");
+    const { localStorage, sessionStorage } = page;
+    assert.equal(localStorage.getItem("tertulia.language"), null);
+    localStorage.setItem("tertulia.language", "he");
+    assert.deepEqual(
+      [localStorage, sessionStorage].map((one) => one.getItem("tertulia.language")),
+      ["he", null],
+    );
+    localStorage.removeItem("tertulia.language");
+    assert.equal(localStorage.getItem("tertulia.language"), null);
+  });
+
   test("is one of all there are", () => {
     for (const language of CODES) assert.equal(boot(null, language)[0], language);
   });

@@ -74,7 +74,10 @@ export class Meeting extends Emitter {
     this.hub = new Hub({
       roomId,
       grant: (refused) => this.#credentials.current(refused),
-      state: () => ({ isMuted: local.isMuted, isVideoOn: local.isVideoOn, recordingOptOut: this.recordingOptOut }),
+      state: () => {
+        const { handRaised, recordingOptOut } = this;
+        return { isMuted: local.isMuted, isVideoOn: local.isVideoOn, handRaised, recordingOptOut };
+      },
       WebSocket,
     });
     this.roster = new Roster(this.hub);
@@ -294,7 +297,7 @@ export class Meeting extends Emitter {
   }
 
   /** @param {JoinResult} result */
-  #resetRoster({ userId, role, participants, isSpotlit = false, permissions = {} }) {
+  #resetRoster({ userId, role, participants, handRaised = false, isSpotlit = false, permissions = {} }) {
     const { isMuted, isVideoOn } = this.#local;
     const joinedAt = this.roster.get(userId)?.joinedAt ?? new Date().toISOString();
     const self = {
@@ -304,7 +307,7 @@ export class Meeting extends Emitter {
       isMuted,
       isVideoOn,
       joinedAt,
-      handRaised: this.handRaised,
+      handRaised,
       recordingOptOut: this.recordingOptOut,
       isSpotlit,
       permissions,
@@ -374,7 +377,6 @@ export class Meeting extends Emitter {
   /** Says again what a seat that was taken over, or an SFU that lost our connection, does not know. */
   #restate() {
     this.#updateState();
-    this.raiseHand(this.handRaised).catch(() => {});
     if (this.recordingOptOut) this.setRecordingOptOut(true).catch(() => {});
   }
 

@@ -156,7 +156,7 @@ function showLobby(entry, room) {
   /** @param {string} name */
   async function go(name) {
     try {
-      const way = { waits, onWaiting: screen.wait, onJoined: close };
+      const way = { waits, onWaiting: screen.wait, onStopped: () => screen.fail(""), onJoined: close };
       await enter(entry, name, local, way);
     } catch (error) {
       const refusal = known(error);
@@ -241,9 +241,10 @@ async function meetingModules() {
  * @param {object} way
  * @param {boolean} way.waits a host will have to let us in
  * @param {(onCancel: () => void) => void} way.onWaiting
+ * @param {() => void} way.onStopped we did not want to wait any longer
  * @param {() => void} way.onJoined
  */
-async function enter(entry, displayName, local, { waits, onWaiting, onJoined }) {
+async function enter(entry, displayName, local, { waits, onWaiting, onStopped, onJoined }) {
   const rest = new Rest(location.origin, entry.credential);
   /** @type {() => string} the name as it is by now */
   let name = () => displayName;
@@ -257,22 +258,24 @@ async function enter(entry, displayName, local, { waits, onWaiting, onJoined }) 
   });
   name = () => meeting.displayName;
   const asMember = async () => new Rest(location.origin, await meeting.token());
-  /** @type {Room | null} */
-  let room = null;
-  /** @type {{reason: EndReason, error: TertuliaError | null} | null} */
-  let ended = null;
+  let room = /** @type {Room | null} */ (null);
+  let ended = /** @type {{reason: EndReason, error: TertuliaError | null} | null} */ (null);
   meeting.on("end", (end) => {
     ended = end;
     if (room) finish(end);
   });
   const leave = () => meeting.leave();
-  meeting.on("waiting", () => onWaiting(leave));
+  meeting.on("waiting", () => room ?? onWaiting(leave));
   const check = () => document.visibilityState === "visible" && meeting.hub.check();
   addEventListener("online", check);
-  await meeting.join().catch((error) => {
-    removeEventListener("online", check);
+  document.addEventListener("visibilitychange", check);
+  try {
+    await meeting.join();
+  } catch (error) {
+    stopChecking();
+    if (ended?.reason === "left") return onStopped();
     throw error;
-  });
+  }
   onJoined();
   const invites = new Invites(() => asMember(), entry.roomId);
   room = new Room(meeting, local, () => inviteLink(entry, meeting, invites), asMember);
@@ -280,14 +283,17 @@ async function enter(entry, displayName, local, { waits, onWaiting, onJoined }) 
   room.focus();
   document.title = say("title.meeting");
   addEventListener("pagehide", leave);
-  document.addEventListener("visibilitychange", check);
   if (ended) finish(ended);
+
+  function stopChecking() {
+    removeEventListener("online", check);
+    document.removeEventListener("visibilitychange", check);
+  }
 
   /** @param {{reason: EndReason, error: TertuliaError | null}} end */
   function finish({ reason, error }) {
     removeEventListener("pagehide", leave);
-    removeEventListener("online", check);
-    document.removeEventListener("visibilitychange", check);
+    stopChecking();
     room?.close();
     local.stop();
     releaseUsers();

@@ -1,6 +1,6 @@
 /** @import { Hub } from "../protocol/hub.js" */
 /** @import { Source } from "../protocol/types.js" */
-/** @import { Link, LinkEvents, LinkOptions, LinkReport, Quality, RemoteTrack } from "./link.js" */
+/** @import { Link, LinkEvents, LinkOptions, LinkReport, LinkState, Quality, RemoteTrack } from "./link.js" */
 import { Emitter } from "../protocol/emitter.js";
 import { combined } from "./blockage.js";
 import { Peer } from "./peer.js";
@@ -25,11 +25,14 @@ const SPEAKING_LEVEL = 0.02;
 export class Mesh extends Emitter {
   /** @type {Hub} */
   #hub;
+  #roster;
   #userId;
   #iceServers;
   /** @type {Map<string, Member>} by userId */
   #members = new Map();
   #sending;
+  /** @type {LinkState | null} what was told last */
+  #state = null;
   #unsubscribe;
   /** Nothing to wait for: each connection comes up by itself. */
   agreed = Promise.resolve();
@@ -38,6 +41,7 @@ export class Mesh extends Emitter {
   constructor({ hub, roster, userId, iceServers, tracks }) {
     super();
     this.#hub = hub;
+    this.#roster = roster;
     this.#userId = userId;
     this.#iceServers = iceServers;
     this.#sending = new Map(tracks);
@@ -78,7 +82,8 @@ export class Mesh extends Emitter {
 
   /** @returns {Promise<LinkReport>} */
   async report() {
-    const reports = await Promise.all(this.#peers().map((peer) => peer.report()));
+    const isAway = (/** @type {string} */ userId) => this.#roster.get(userId)?.isAway;
+    const reports = await Promise.all(this.#peers().map((peer) => peer.report(isAway(peer.userId))));
     const levels = new Map(reports.flatMap((report) => [...report.levels]));
     const loud = [...levels].filter(([, level]) => level > SPEAKING_LEVEL).sort((a, b) => b[1] - a[1]);
     this.emit(
@@ -166,7 +171,10 @@ export class Mesh extends Emitter {
 
   #onChanged() {
     this.emit("tracks", null);
-    this.emit("state", this.#peers().every((peer) => peer.isConnected) ? "connected" : "connecting");
+    const state = this.#peers().every((peer) => peer.isConnected) ? "connected" : "connecting";
+    if (state === this.#state) return;
+    this.#state = state;
+    this.emit("state", state);
   }
 }
 

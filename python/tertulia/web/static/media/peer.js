@@ -31,7 +31,6 @@ export class Peer {
   #pc;
   #signal;
   #polite;
-  #userId;
   #onChanged;
   #work = new Serial();
   #reporter = new Reporter();
@@ -59,7 +58,7 @@ export class Peer {
    * @param {() => void} options.onChanged the tracks or the state changed
    */
   constructor({ userId, polite, iceServers, signal, tracks, onChanged }) {
-    this.#userId = userId;
+    this.userId = userId;
     this.#polite = polite;
     this.#signal = signal;
     this.#sending = new Map(tracks);
@@ -89,7 +88,7 @@ export class Peer {
       const source = LINES[i] ?? "screen";
       const receiving = currentDirection === "sendrecv" || currentDirection === "recvonly";
       if (!receiving) return [];
-      return [{ key: `${this.#userId}/${i}`, userId: this.#userId, source, kind: kindOf(source), track, since: 0 }];
+      return [{ key: `${this.userId}/${i}`, userId: this.userId, source, kind: kindOf(source), track, since: 0 }];
     });
   }
 
@@ -138,20 +137,26 @@ export class Peer {
     });
   }
 
-  /** @returns {Promise<import("./link.js").LinkReport>} */
-  async report() {
-    const read = await this.#reporter.read(this.#pc, () => this.#userId);
+  /**
+   * @param {boolean} [isAway] the hub has lost the other, too: that nothing comes from them says nothing about our line
+   * @returns {Promise<import("./link.js").LinkReport>}
+   */
+  async report(isAway = false) {
+    const read = await this.#reporter.read(this.#pc, () => this.userId);
+    if (isAway) read.qualities.delete("");
+    // Who comes back has as long as who comes.
+    if (isAway && this.#downAt !== Infinity) this.#downAt = performance.now();
     const isBlocked = performance.now() - this.#downAt > PATIENCE_MS;
-    return { ...read, blockage: isBlocked ? blockageOf(this.#pc, [this.#userId]) : null };
+    return { ...read, blockage: isBlocked ? blockageOf(this.#pc, [this.userId]) : null };
   }
 
   /** @returns {Promise<import("./details.js").Details>} */
   details() {
     const source = (/** @type {string} */ mid) => LINES[this.#lines.findIndex((line) => line.mid === mid)];
     return this.#gauge.read(this.#pc, {
-      remote: (mid) => ({ userId: this.#userId, source: source(mid) ?? "screen" }),
+      remote: (mid) => ({ userId: this.userId, source: source(mid) ?? "screen" }),
       own: source,
-      userId: this.#userId,
+      userId: this.userId,
     });
   }
 

@@ -34,12 +34,17 @@ const REFUSED = new Set([
 const GIVEN_UP = 4999;
 /** A KeepAlive that is not answered within this time means that the socket is dead. */
 const KEEP_ALIVE_TIMEOUT_MS = 5000;
+/** How often somebody who waits for a host finds out whether the connection lives: a laptop may have slept. */
+const WAITING_BEAT_MS = 10_000;
 
 /**
  * @typedef {"ended" | "replaced" | "removed" | "left" | "refused"} EndReason
  *
- * @typedef {{is: "opening"} | {is: "asking", socket: Socket} | {is: "pausing", wake: () => void}} Attempt An attempt to
- *   join: its socket is being opened; JoinRoom was sent; or it failed, and the next one waits (`wake` ends the wait).
+ * @typedef {{is: "opening"}
+ *   | {is: "asking", socket: Socket}
+ *   | {is: "waiting", socket: Socket, keepAlive: ReturnType<typeof setInterval>}
+ *   | {is: "pausing", wake: () => void}} Attempt An attempt to join: its socket is being opened; JoinRoom was sent; a host
+ *   has to answer it; or it failed, and the next one waits (`wake` ends the wait).
  *
  * @typedef {{is: "idle"}
  *   | {is: "joining", attempt: Attempt}
@@ -59,7 +64,8 @@ const KEEP_ALIVE_TIMEOUT_MS = 5000;
  * @typedef {object} HubOptions
  * @property {string} roomId
  * @property {(refused: boolean) => Promise<{wsUrl: string, token: string}>} grant a room token; a fresh one if the last was refused
- * @property {() => {isMuted: boolean, isVideoOn: boolean, recordingOptOut?: boolean}} state our own, for JoinRoom
+ * @property {() => {isMuted: boolean, isVideoOn: boolean, handRaised?: boolean, recordingOptOut?: boolean}} state our
+ *   own, for JoinRoom
  * @property {typeof WebSocket} [WebSocket]
  */
 
@@ -146,16 +152,16 @@ export class Hub extends Emitter {
   /** Checks the connection now: the machine woke up, or the network changed. */
   check() {
     const state = this.#state;
-    if (this.#isWaiting) this.askAgain();
-    else if (state.is === "joined") void this.#beat(state.socket);
-    else if ("attempt" in state && state.attempt.is === "pausing") state.attempt.wake();
+    const at = "attempt" in state ? state.attempt : state;
+    if (at.is === "joined" || at.is === "waiting") void this.#beat(at.socket);
+    else if (at.is === "pausing") at.wake();
   }
 
   /** @returns {Socket | null} the socket that calls go to */
   get #socket() {
     const state = this.#state;
-    if (state.is === "joined") return state.socket;
-    return "attempt" in state && state.attempt.is === "asking" ? state.attempt.socket : null;
+    const at = "attempt" in state ? state.attempt : state;
+    return "socket" in at ? at.socket : null;
   }
 
   /**
@@ -187,7 +193,7 @@ export class Hub extends Emitter {
     }
     this.#try({ is: "asking", socket });
     socket.on("event", ({ event, payload }) => {
-      if (event === "Waiting") this.#isWaiting = true;
+      if (event === "Waiting") this.#onWaiting(socket);
       this.emit(event, payload);
     });
     socket.on("closed", ({ code }) => this.#onClosed(socket, code));
@@ -221,9 +227,16 @@ export class Hub extends Emitter {
     return result;
   }
 
+  /** @param {Socket} socket */
+  #onWaiting(socket) {
+    this.#isWaiting = true;
+    const keepAlive = setInterval(() => void this.#beat(socket), WAITING_BEAT_MS);
+    this.#try({ is: "waiting", socket, keepAlive });
+  }
+
   /**
    * Sends KeepAlive, and with it how many events have come, so that the hub need not keep those any more. A socket that
-   * does not answer in time is dead, whatever the browser believes.
+   * does not answer in time is dead, whatever the browser believes. Who waits for a host is answered, too: not_joined.
    *
    * @param {Socket} socket
    */
@@ -232,17 +245,19 @@ export class Hub extends Emitter {
       await socket.call("KeepAlive", { received: socket.received }, KEEP_ALIVE_TIMEOUT_MS);
     } catch (error) {
       if (socket !== this.#socket) return;
-      if (error instanceof TertuliaError && error.code === "not_joined") await this.#rejoin(socket);
-      else if (error instanceof UnreachableError) socket.close(GIVEN_UP, "no answer");
+      if (error instanceof UnreachableError) socket.close(GIVEN_UP, "no answer");
+      else if (!this.#isWaiting && asError(error).code === "not_joined") await this.#rejoin(socket);
     }
   }
 
   /** @param {Socket} socket still open, but its seat has timed out */
   async #rejoin(socket) {
+    this.#become({ is: "reconnecting", attempt: { is: "asking", socket } });
     try {
       await this.#joinRoom(socket);
     } catch {
       socket.close(GIVEN_UP, "rejoin failed");
+      if (this.state === "reconnecting") void this.#reconnect();
     }
   }
 
@@ -299,16 +314,24 @@ export class Hub extends Emitter {
   /** @param {Attempt} attempt how far the attempt has got; no effect once the hub is joined or closed */
   #try(attempt) {
     const state = this.#state;
-    if (state.is === "joining" || state.is === "reconnecting") this.#state = { is: state.is, attempt };
+    if (!("attempt" in state)) return;
+    endBeat(state);
+    this.#state = { is: state.is, attempt };
   }
 
   /** @param {State} state */
   #become(state) {
     const before = this.#state;
-    if (before.is === "joined") clearInterval(before.keepAlive);
+    endBeat(before);
     this.#state = state;
     if (before.is !== state.is) this.emit("state", state.is);
   }
+}
+
+/** @param {State} state which is left */
+function endBeat(state) {
+  const at = "attempt" in state ? state.attempt : state;
+  if ("keepAlive" in at) clearInterval(at.keepAlive);
 }
 
 /** @param {unknown} error */

@@ -61,6 +61,7 @@
  * @property {string} [recordingId] of the recording that is on
  * @property {Settings} [settings] absent: the server knows none of them
  * @property {boolean} [isMuted] our own, as the room has it
+ * @property {boolean} [handRaised] our own
  * @property {boolean} [isSpotlit] our own
  * @property {Permissions} [permissions] our own
  * @property {Knock[]} [waiting] for hosts

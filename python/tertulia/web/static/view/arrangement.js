@@ -18,7 +18,7 @@ export const LAYOUTS = ["auto", "grid", "speaker", "sidebar"];
  * @property {boolean} isSelf
  * @property {boolean} handRaised
  * @property {boolean} hasCamera
- * @property {number} spokeAt milliseconds; -Infinity: never
+ * @property {number} spokeAt milliseconds: now, while they speak; -Infinity: never
  * @property {boolean} [isSpotlit] a host wants everyone to see them large
  *
  * @typedef {{userId: string, isSelf: boolean, since: number}} Share a screen that is shared, and since when
@@ -211,4 +211,39 @@ function camera(userId) {
 /** @param {string} userId */
 function screen(userId) {
   return { key: `${userId}/screen`, userId, isScreen: true };
+}
+
+/** Who speaks, and when the others did last. */
+export class Speakers {
+  /** @type {Set<string>} */
+  #speaking = new Set();
+  /** @type {Map<string, number>} when who speaks no more stopped */
+  #stoppedAt = new Map();
+
+  /**
+   * @param {string[]} userIds who speaks from now on
+   * @param {number} now milliseconds
+   */
+  set(userIds, now) {
+    for (const userId of this.#speaking) this.#stoppedAt.set(userId, now);
+    this.#speaking = new Set(userIds);
+  }
+
+  /**
+   * Whether somebody speaks.
+   *
+   * @param {string} userId
+   */
+  has(userId) {
+    return this.#speaking.has(userId);
+  }
+
+  /**
+   * @param {string} userId
+   * @param {number} now milliseconds
+   * @returns {number} when they spoke last; -Infinity: never
+   */
+  spokeAt(userId, now) {
+    return this.has(userId) ? now : (this.#stoppedAt.get(userId) ?? -Infinity);
+  }
 }

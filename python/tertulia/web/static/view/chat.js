@@ -177,7 +177,8 @@ export class Chat {
 
   /** @param {KeyboardEvent} event */
   #onKey = (event) => {
-    if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+    // 229: in Safari the Enter that confirms a composition comes after its end.
+    if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229) return;
     event.preventDefault();
     this.#form.requestSubmit();
   };

@@ -163,10 +163,11 @@ export function claim(roomId, userId) {
   const name = `tertulia/${roomId}/${userId}`;
   if (held.has(name) || !navigator.locks) return Promise.resolve(true);
   return new Promise((resolve) => {
-    void navigator.locks.request(name, { ifAvailable: true }, (lock) => {
+    const asked = navigator.locks.request(name, { ifAvailable: true }, (lock) => {
       resolve(lock !== null);
       return lock && new Promise((release) => held.set(name, () => release(undefined)));
     });
+    asked.catch(() => resolve(true)); // the browser keeps nothing of this site: tabs do not know of each other
   });
 }
 

@@ -2,7 +2,7 @@
 /** @import { LocalMedia } from "../media.js" */
 /** @import { RemoteTrack } from "../media/link.js" */
 import { say } from "../words.js";
-import { arrange } from "./arrangement.js";
+import { arrange, Speakers } from "./arrangement.js";
 import { h } from "./dom.js";
 import { Pager } from "./pager.js";
 import { preferences } from "./preferences.js";
@@ -20,10 +20,7 @@ export class Grid {
   #memory = { seen: [], speaker: "" };
   /** @type {import("./arrangement.js").Wishes} */
   #wishes;
-  /** @type {Map<string, number>} */
-  #spokeAt = new Map();
-  /** @type {Set<string>} */
-  #speaking = new Set();
+  #speakers = new Speakers();
   /** @type {Set<string>} */
   #paused = new Set();
   #pager = new Pager((by) => this.#turn(by));
@@ -85,9 +82,7 @@ export class Grid {
 
   /** @param {string[]} userIds who speaks */
   setSpeakers(userIds) {
-    const now = performance.now();
-    this.#speaking = new Set(userIds);
-    for (const userId of userIds) this.#spokeAt.set(userId, now);
+    this.#speakers.set(userIds, performance.now());
     this.schedule();
   }
 
@@ -121,8 +116,8 @@ export class Grid {
     const { clientWidth: width, clientHeight: height } = this.element;
     if (width === 0 || height === 0) return;
     const tracks = this.#meeting.tracks().filter(({ kind }) => kind === "video");
-    const meeting = { people: this.#people(), shares: this.#shares(tracks) };
     const now = performance.now();
+    const meeting = { people: this.#people(now), shares: this.#shares(tracks) };
     const arranged = arrange(meeting, this.#wishes, { width, height }, this.#memory, now);
     this.#memory = arranged.memory;
     this.#wishes.page = arranged.page;
@@ -137,15 +132,18 @@ export class Grid {
     this.#tiles.clear();
   }
 
-  /** @returns {Person[]} ourselves last */
-  #people() {
+  /**
+   * @param {number} now
+   * @returns {Person[]} ourselves last
+   */
+  #people(now) {
     const self = this.#meeting.userId;
     const people = this.#meeting.roster.all.map(({ userId, handRaised, isVideoOn, isSpotlit }) => ({
       userId,
       isSelf: userId === self,
       handRaised,
       hasCamera: isVideoOn,
-      spokeAt: this.#spokeAt.get(userId) ?? -Infinity,
+      spokeAt: this.#speakers.spokeAt(userId, now),
       isSpotlit,
     }));
     return [...people.filter(({ isSelf }) => !isSelf), ...people.filter(({ isSelf }) => isSelf)];
@@ -221,7 +219,7 @@ export class Grid {
       isAway: member.isAway,
       handRaised: !isScreen && member.handRaised,
       isLeftOut: this.#meeting.recording.isOn && member.recordingOptOut,
-      speaking: !isScreen && this.#speaking.has(userId) && !member.isMuted,
+      speaking: !isScreen && this.#speakers.has(userId) && !member.isMuted,
       pinned: this.#wishes.pinned === key,
       track: isSelf ? this.#local.track(source) : (remote?.track ?? null),
       since: remote?.since ?? 0,

@@ -21,6 +21,14 @@ export const SHORTCUTS = [
 
 /** @type {Map<string, Command | null>} */
 const COMMANDS = new Map(SHORTCUTS.map(({ key, command }) => [key.toLowerCase(), command]));
+COMMANDS.set("؟", "help");
+/** What keyboards of scripts without Latin letters have in their place. */
+const OTHER_LETTER = /^(?!\p{Script=Latin})[\p{L}\p{M}]/u;
+
+/** Where keys write. */
+const TEXT = "input:not([type=checkbox], [type=radio], [type=range]), textarea, [contenteditable]";
+/** What Space presses, by being released. */
+const PRESSED = "button, a, summary, [type=checkbox], [type=radio]";
 
 /** Keys by which one goes through a page. Whoever uses them means the focused control when they press Space. */
 const NAVIGATION = new Set([
@@ -43,7 +51,8 @@ const ANYWHERE = new Set(["mic", "camera", "screen", "hand"]);
  * show something, or if they were turned off (WCAG 2.1.4).
  *
  * A control that was clicked keeps the focus, but Space never presses it again: it speaks. Only after one has moved by
- * keyboard does a short Space press the focused control, and a long one speaks.
+ * keyboard does a short Space press the focused control, and a long one speaks; and the keys of a focused select, which
+ * opens by Space and chooses by letters, are its own.
  */
 export class Keyboard {
   #run;
@@ -87,9 +96,9 @@ export class Keyboard {
    */
   #onDown(event, view) {
     if (NAVIGATION.has(event.key)) this.#moved = "keyboard";
-    if (isForOthers(event, view)) return;
+    if (isForOthers(event, view) || (this.#moved === "keyboard" && isIn(event.target, "select"))) return;
     if (event.key === " ") return this.#onSpace(event);
-    const command = COMMANDS.get(event.key.toLowerCase());
+    const command = COMMANDS.get(keyOf(event));
     if (!command || event.repeat) return;
     const isForPage = view !== window && !ANYWHERE.has(command);
     if (isForPage && asks(document)) return;
@@ -101,7 +110,7 @@ export class Keyboard {
   /** @param {KeyboardEvent} event */
   #onSpace(event) {
     if (isIn(event.target, "[role=menu]")) return;
-    const onControl = this.#moved === "keyboard" && isIn(event.target, "button, a, summary");
+    const onControl = this.#moved === "keyboard" && isIn(event.target, PRESSED);
     if (!onControl) event.preventDefault();
     if (!event.repeat) this.#talk.press(onControl);
   }
@@ -118,8 +127,18 @@ export class Keyboard {
  * @param {Window} view
  */
 function isForOthers({ target, ctrlKey, metaKey, altKey }, view) {
-  const types = isIn(target, "input, textarea, select, [contenteditable]");
+  const types = isIn(target, TEXT);
   return ctrlKey || metaKey || altKey || types || asks(view.document) || !preferences().shortcuts;
+}
+
+/**
+ * A Latin letter by its place on the keyboard, where a layout has none.
+ *
+ * @param {KeyboardEvent} event
+ * @returns {string}
+ */
+function keyOf({ key, code }) {
+  return (OTHER_LETTER.test(key) ? code.replace(/^Key/, "") : key).toLowerCase();
 }
 
 /** @param {Document} document */

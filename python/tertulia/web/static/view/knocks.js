@@ -4,7 +4,8 @@ import { say } from "../words.js";
 import { fill, h, initials, tint } from "./dom.js";
 import { clearNotices, fail, notice } from "./notices.js";
 
-const TOPIC = "knock";
+/** Notices: of somebody who can be let in at once, and of all who wait. No button becomes another one under the pointer. */
+const [ONE, ALL] = ["knock", "knocks"];
 
 /** Who waits to be admitted: in the list of people, and as a notice to the host. */
 export class Knocks {
@@ -14,6 +15,10 @@ export class Knocks {
   #all;
   /** Of whom the host was told. */
   #told = new Set();
+  /** Whom the first of the notices lets in. */
+  #one = "";
+  /** What the second one says. */
+  #words = "";
 
   /** @param {Meeting} meeting */
   constructor({ control }) {
@@ -45,24 +50,50 @@ export class Knocks {
     this.element.hidden = knocks.length === 0;
     this.#all.hidden = knocks.length < 2;
     fill(this.#title, say("knock.title", { count: knocks.length }));
-    fill(this.#list, ...knocks.map((knock) => this.#row(knock)));
+    this.#show(knocks);
+  }
+
+  /**
+   * Rows that say the same stay: they keep the focus, and nothing is replaced between a press on it and the click.
+   *
+   * @param {Knock[]} knocks
+   */
+  #show(knocks) {
+    const before = new Map([...this.#list.children].map((row) => [row.getAttribute("data-user"), row]));
+    const rows = knocks.map((knock) => {
+      const [row, known] = [this.#row(knock), before.get(knock.userId)];
+      return known?.isEqualNode(row) ? known : row;
+    });
+    for (const row of before.values()) if (!rows.includes(row)) row.remove();
+    for (const [place, row] of rows.entries()) {
+      const there = this.#list.children[place] ?? null;
+      if (there !== row) this.#list.insertBefore(row, there);
+    }
   }
 
   /** @param {() => void} onShow */
   #tell(onShow) {
-    const knocks = [...this.#control.waiting.values()];
-    const isNews = knocks.some(({ userId }) => !this.#told.has(userId));
-    const isShown = document.querySelector(`[data-topic="${TOPIC}"]`) !== null;
-    this.#told = new Set(knocks.map(({ userId }) => userId));
-    const [first] = knocks;
-    if (!first) return clearNotices(TOPIC);
-    const words =
-      knocks.length === 1 ? say("knock.one", { name: first.displayName }) : say("knock.more", { count: knocks.length });
-    const action =
-      knocks.length === 1
-        ? { label: say("knock.admit"), run: () => this.#admit(first.userId) }
-        : { label: say("knock.show"), run: onShow };
-    if (isNews || isShown) notice(words, { action, topic: TOPIC, stays: true });
+    const { waiting } = this.#control;
+    const isNews = [...waiting.keys()].some((userId) => !this.#told.has(userId));
+    this.#told = new Set(waiting.keys());
+    if (!waiting.has(this.#one)) clearNotices(ONE);
+    const [first] = waiting.values();
+    if (!first || (waiting.size === 1 && shown(ONE))) return clearNotices(ALL);
+    const before = shown(ALL);
+    if (!isNews && !before) return;
+    if (waiting.size === 1 && !before) return this.#tellOf(first);
+    const count = waiting.size;
+    const words = count === 1 ? say("knock.one", { name: first.displayName }) : say("knock.more", { count });
+    if (!isNews && words === this.#words) return;
+    this.#words = words;
+    notice(words, { action: { label: say("knock.show"), run: onShow }, topic: ALL, stays: true });
+  }
+
+  /** @param {Knock} knock of the only one who waits */
+  #tellOf({ userId, displayName: name }) {
+    this.#one = userId;
+    const action = { label: say("knock.admit"), run: () => this.#admit(userId) };
+    notice(say("knock.one", { name }), { action, topic: ONE, stays: true });
   }
 
   /** @param {Knock} knock */
@@ -70,13 +101,17 @@ export class Knocks {
     const name = displayName;
     return h(
       "li",
-      {},
+      { "data-user": userId },
       h("span", { class: `face ${tint(userId)}`, "aria-hidden": "true" }, initials(name)),
       h("span", { class: "who" }, h("bdi", { class: "name" }, name), isGuest && h("small", {}, say("people.guest"))),
-      button("secondary", say("knock.deny"), say("knock.denyName", { name }), () =>
-        this.#control.deny(userId).catch(fail),
+      h(
+        "span",
+        { class: "answers" },
+        button("secondary", say("knock.deny"), say("knock.denyName", { name }), () =>
+          this.#control.deny(userId).catch(fail),
+        ),
+        button("primary", say("knock.admit"), say("knock.admitName", { name }), () => this.#admit(userId)),
       ),
-      button("primary", say("knock.admit"), say("knock.admitName", { name }), () => this.#admit(userId)),
     );
   }
 
@@ -84,6 +119,11 @@ export class Knocks {
   #admit(userId) {
     this.#control.admit(userId).catch(fail);
   }
+}
+
+/** @param {string} topic whether one sees its notice */
+function shown(topic) {
+  return document.querySelector(`[data-topic="${topic}"]`) !== null;
 }
 
 /**

@@ -10,8 +10,8 @@ import { preview } from "./preview.js";
  * @typedef {object} Lobby
  * @property {HTMLElement} element
  * @property {() => void} close
- * @property {(message: string) => void} fail
- * @property {(onCancel: () => void) => void} wait a host has to let us in
+ * @property {(message: string) => void} fail one can try again; "": nothing went wrong
+ * @property {(onCancel: () => void) => void} wait a host has to let us in; may be said again
  * @property {(section: HTMLElement) => void} append shows something below
  */
 
@@ -39,6 +39,8 @@ export function lobby({ local, onGo, onTest, room }) {
   });
   const waiting = h("div", { class: "asking", hidden: true });
   const go = h("button", { type: "submit", class: "primary" }, say(room.waits ? "lobby.ask" : "lobby.join"));
+  // The test closes the devices that whoever joins needs.
+  const test = h("button", { type: "button", class: "text-button to-test", onclick: onTest }, say("check.title"));
   const form = h(
     "form",
     {
@@ -48,7 +50,7 @@ export function lobby({ local, onGo, onTest, room }) {
         prefer({ name: name.value.trim() });
         failure.hidden = true;
         form.classList.add("busy");
-        go.disabled = true;
+        go.disabled = test.hidden = true;
         onGo(name.value.trim());
       },
     },
@@ -69,7 +71,7 @@ export function lobby({ local, onGo, onTest, room }) {
       form,
       waiting,
       failure,
-      h("button", { type: "button", class: "text-button to-test", onclick: onTest }, say("check.title")),
+      test,
     ),
   );
   return {
@@ -77,6 +79,7 @@ export function lobby({ local, onGo, onTest, room }) {
     close: mirror.close,
     append: (section) => main.append(section),
     wait: (onCancel) => {
+      if (form.hidden) return;
       form.hidden = true;
       waiting.hidden = false;
       const cancel = h("button", { type: "button", class: "secondary", onclick: onCancel }, say("lobby.stopWaiting"));
@@ -86,6 +89,7 @@ export function lobby({ local, onGo, onTest, room }) {
         h("p", { class: "fine-print" }, say("lobby.askingLead")),
         cancel,
       );
+      cancel.focus();
     },
     fail: (message) => {
       fill(failure, message);
@@ -93,7 +97,8 @@ export function lobby({ local, onGo, onTest, room }) {
       form.hidden = false;
       waiting.hidden = true;
       form.classList.remove("busy");
-      go.disabled = false;
+      go.disabled = test.hidden = false;
+      go.focus();
     },
   };
 }

@@ -25,6 +25,7 @@ export class Trouble {
   listen() {
     return [
       this.#meeting.on("state", () => this.#onChange()),
+      this.#meeting.on("waiting", () => this.#onChange()),
       this.#meeting.on("media", (state) => this.#onMedia(state)),
       this.#meeting.on("report", ({ blockage }) => this.#onBlockage(blockage)),
     ];
@@ -42,7 +43,7 @@ export class Trouble {
 
   /** @returns {string} "": nothing is wrong */
   get words() {
-    if (this.isLost) return say("meeting.lost");
+    if (this.isLost) return say(this.#meeting.hub.isWaiting ? "lobby.asking" : "meeting.lost");
     if (this.#blockage) return blockedBanner(this.#blockage);
     return this.#media === "interrupted" ? say("meeting.interrupted") : "";
   }
