@@ -42,8 +42,8 @@ class Client(Protocol):
         """Answer a call with an error: ``refusal.refusal(error)`` says which code, message and field the client
         sees."""
 
-    def widen(self) -> None:
-        """Take large messages from now on, not small ones only: it has called JoinRoom."""
+    def widen(self, *, wide: bool) -> None:
+        """Take large messages, or small ones only: large from a JoinRoom on, unless its token is refused."""
 
     def joined(self) -> None:
         """It has a seat, and does not count among those who have proved nothing any more."""

@@ -143,6 +143,8 @@ class Connections:
         self.refuse_call(found, call, error)
         if call.event == "JoinRoom" and found.meeting is None and found.is_here:
             found.rate.charge(FAILED_JOIN)
+            if found.claims is None:
+                found.client.widen(wide=False)  # it has proved nothing
         found.joining = None
         self.answered.append(found)
 

@@ -285,7 +285,7 @@ class Hub:
         if not is_answered:
             connection.line.take(Call(call, event, payload))
         if meeting is None:
-            connection.client.widen()  # what is sent behind it need not wait for its answer
+            connection.client.widen(wide=True)  # what is sent behind it need not wait for its answer
             self._tasks.spawn(self._join(connection, payload))
             return
         self._meetings.perform(meeting, made)
@@ -302,7 +302,7 @@ class Hub:
             self._count_late(connection, call)
             payload = _checked(call.event, call.payload, meeting is not None)
             if meeting is None:
-                connection.client.widen()
+                connection.client.widen(wide=True)
                 self._tasks.spawn(self._join(connection, payload))
             else:
                 given = inputs.Call(connection.id, call.event, payload, self._keys.now(), has_waited=True)

@@ -16,6 +16,7 @@ from tertulia.db.admissions import REVOKED, Admissions
 from tertulia.db.directory import Directory
 from tertulia.db.recordings import Recordings
 from tertulia.errors import BadToken, NotFound, TertuliaError, Unavailable
+from tertulia.hub.answering import Answering
 from tertulia.hub.tasks import Tasks
 from tertulia.ids import RoomId, TenantId, UserId
 from tertulia.room import steps
@@ -32,10 +33,8 @@ AT_ONCE: Final = 200
 keep-alive interval, and then nobody expires; all at once, the calls of clients would wait behind them."""
 
 PATIENCE: Final = 0.5
-"""Seconds that who comes back to a seat waits for SQL where the record of the room is known; while SQL is down, others
-too."""
-DOWN_FOR: Final = 10.0
-"""Seconds for which SQL counts as down after it was found so, unless it answers: longer than it takes to find out."""
+"""Seconds that who comes back to a seat waits for SQL where the record of the room is known; others look so often
+whether it answers at all."""
 
 _Run = Callable[[RoomId, Any], Awaitable[Answer]]
 
@@ -67,7 +66,7 @@ class Steps:
         self._regular = asyncio.Semaphore(AT_ONCE)
         self._known = KnownRecords()
         self._void = KnownVoid()
-        self._down_until = float("-inf")
+        self._sql = Answering()
         self._kinds: dict[type[Any], _Run] = {
             steps.Join: self._join,
             steps.Leave: self._leave,
@@ -161,11 +160,17 @@ class Steps:
         known = self._known.find(room, tenant)
         if known is None:
             return await self._read_record(room, tenant, claims)
+        if self._sql.is_asked() and self._sql.is_away(time.monotonic()):
+            return self._as_known(known, claims)
         reading = self._tasks.spawn(self._try_to_read(room, tenant, claims))
         await asyncio.wait([reading], timeout=PATIENCE)
-        if not reading.done() and (self._is_down() or await self._has_seat(room, claims)):
-            return self._as_known(known, claims)  # it goes on, and says whether SQL is down
-        found = await reading
+        if not reading.done() and await self._has_seat(room, claims):
+            return self._as_known(known, claims)  # it goes on, and says whether SQL answers
+        while not reading.done():
+            if self._sql.is_away(time.monotonic()):
+                return self._as_known(known, claims)
+            await asyncio.wait([reading], timeout=PATIENCE)
+        found = reading.result()
         if isinstance(found, Unavailable):
             return self._as_known(known, claims)
         if isinstance(found, TertuliaError):
@@ -182,16 +187,20 @@ class Steps:
     async def _try_to_read(
         self, room: RoomId, tenant: TenantId | None, claims: RoomClaims | None
     ) -> RoomRecord | TertuliaError:
+        began = time.monotonic()
+        self._sql.begin(began)
         found: RoomRecord | TertuliaError
         try:
             found = await self._read_record(room, tenant, claims)
-        except TertuliaError as e:
+        except (NotFound, BadToken) as e:
             found = e
-        self._down_until = time.monotonic() + DOWN_FOR if isinstance(found, Unavailable) else float("-inf")
+        except BaseException as e:
+            self._sql.failed(began, time.monotonic())
+            if isinstance(e, Unavailable):
+                return e
+            raise
+        self._sql.answered(began, time.monotonic())
         return found
-
-    def _is_down(self) -> bool:
-        return time.monotonic() < self._down_until
 
     async def _has_seat(self, room: RoomId, claims: RoomClaims | None) -> bool:
         return claims is not None and await self._rooms.participant(room, claims.user_id) is not None

@@ -244,7 +244,7 @@ class Joiner:
         """SQL is away. The meeting is on, so that others have opened its session, or will."""
         life = self._room.life
         if life is not None and life.session_id == joined.session_id:
-            life.is_unopened = True
+            life.is_unsure = True
         self._seating.begin(joining, joined)
 
     def confirmed(self, work: Confirming, summary: RoomSummary | None) -> None:

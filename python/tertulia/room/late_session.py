@@ -1,4 +1,4 @@
-"""The session of a meeting that was joined while SQL was away: opened once SQL is back."""
+"""The session of a meeting that was joined while SQL was away, or put back: opened in SQL, unless it has ended there."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ class LateSession:
         self._ender = ender
 
     def open(self) -> None:
-        """SQL may be back: open the session of a meeting that was joined without it."""
+        """SQL may be back: open the session of a meeting of which it is not known to have one."""
         room, life = self._room, self._room.life
-        if life is not None and life.is_unopened and not room.agenda.is_pending(OpeningLate):
+        if life is not None and life.is_unsure and not room.agenda.is_pending(OpeningLate):
             room.agenda.run(OpenSession(session_id=life.session_id), OpeningLate(life.session_id))
 
     def opened(self, work: OpeningLate, is_open: bool) -> None:
@@ -26,7 +26,7 @@ class LateSession:
         life = self._room.life
         if life is None or life.session_id != work.session_id:
             return
-        life.is_unopened = False
+        life.is_unsure = False
         if not is_open:
             self._ender.begin(Ending(reason="ended", session_id=work.session_id))
 

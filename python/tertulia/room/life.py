@@ -42,8 +42,9 @@ class Life(Struct, kw_only=True, eq=False):
     """Where the room's media is."""
     left: Left | None = None
     """Where it was; None: that has let go."""
-    is_unopened: bool = False
-    """SQL was away when a member joined: whether the session is open there is still to be seen."""
+    is_unsure: bool = False
+    """Whether the session is open in SQL is still to be seen: SQL was away when a member joined, or the state was made
+    anew, perhaps behind the end of the session."""
     recording: RecordingId | None
     """The one that goes on; the members of this hub were told."""
     since: str | None

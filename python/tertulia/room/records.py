@@ -99,6 +99,8 @@ class KnownVoid:
         return _void(claims) in self._known
 
     def _add(self, void: _Void) -> None:
+        if void is None:
+            return
         self._known.pop(void, None)
         self._known[void] = None
         if len(self._known) > MOST:

@@ -124,7 +124,7 @@ class Remover:
         elif life is not None:
             self._record_lost(work, life.session_id, at_ms)
         else:
-            self._room.agenda.run(ReadRecord(tenant=None), FindingMeeting(work, at_ms))
+            self._room.agenda.run(ReadRecord(tenant=None, is_anew=True), FindingMeeting(work, at_ms))
 
     def _record_lost(self, work: Removing, session_id: SessionId, at_ms: int) -> None:
         self._record(RecordingRemoval(work.user, work.ban, work.caller, session_id, at_ms, is_lost=True))

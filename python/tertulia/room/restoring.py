@@ -55,6 +55,7 @@ class Restoring:
         room, life = self._room, self._room.life
         if life is not None and life.session_id == work.session_id:
             life.incarnation = restored.incarnation
+            life.is_unsure |= restored.created  # who ended it meanwhile found no state to end
             mine = room.mine()
             life.mirror.lost((m.user_id for m in mine), room.agenda.now + room.hub.settings.seat)
             self._membership.settled(restored)

@@ -147,10 +147,10 @@ class Connection:
             self._framer is not None and self._framer.bound == self._options.max_message
         )
 
-    def widen(self) -> None:
-        """Take messages of ``max_message`` bytes from now on."""
-        if self._framer is not None:
-            self._framer.bound = self._options.max_message
+    def widen(self, *, wide: bool) -> None:
+        """Take messages of ``max_message`` bytes from now on, or of ``max_first`` again."""
+        if self._framer is not None and self._options.max_first is not None:
+            self._framer.bound = self._options.max_message if wide else self._options.max_first
 
     def undelivered(self) -> list[bytes]:
         """The frames that a stateful client may not have got."""

@@ -90,7 +90,7 @@ async def test_who_is_in_no_room_any_more_or_was_refused_is_told_so(fleet: Fleet
     room, large = await fleet.room(), {"targetUserId": "sfu", "sdp": LARGE}
     refused = await _connected(worker, dialect)
     with pytest.raises(CallRefused, match="bad_token"):
-        await refused.call("JoinRoom", {"roomId": room, "token": "x"})
+        await refused.call("JoinRoom", {"roomId": room, "token": fleet.token(await fleet.room(), new_uuid())})
     left = await _connected(worker, dialect)
     await left.call("JoinRoom", {"roomId": room, "token": fleet.token(room, new_uuid())})
     await left.call("LeaveRoom")
@@ -98,3 +98,12 @@ async def test_who_is_in_no_room_any_more_or_was_refused_is_told_so(fleet: Fleet
         with pytest.raises(CallRefused, match="not_joined"):
             await client.call("SendOffer", large)
         await client.call("JoinRoom", {"roomId": room, "token": fleet.token(room, new_uuid())})
+
+
+@pytest.mark.parametrize("dialect", ["plain", "signalr"])
+async def test_a_token_that_is_not_ours_makes_no_room_for_large_messages(worker: Worker, dialect: str) -> None:
+    client = await _connected(worker, dialect)
+    with pytest.raises(CallRefused, match="bad_token"):
+        await client.call("JoinRoom", {"roomId": new_uuid(), "token": "x"})
+    await client.post("SendOffer", {"targetUserId": "sfu", "sdp": LARGE})
+    assert await client.closed() == (1009 if dialect == "plain" else 1000)  # after a Close that says why

@@ -20,7 +20,8 @@ from tertulia.state import keys
 from tertulia.tokens import Admission, InviteClaims
 from tests.integration.hub.harness import Fleet, Worker
 
-SLOW = 2.0
+SLOW = 1.5
+"""Seconds: slow, but not yet away."""
 
 
 def slow_down(fleet: Fleet, patch: pytest.MonkeyPatch) -> None:
@@ -31,6 +32,11 @@ def slow_down(fleet: Fleet, patch: pytest.MonkeyPatch) -> None:
         return await record(*asked)
 
     patch.setattr(fleet.admissions, "record", slow)
+
+
+async def hang(*asked: Any) -> Record:
+    await asyncio.Event().wait()
+    raise AssertionError
 
 
 async def away(*asked: Any) -> Record:
@@ -112,3 +118,22 @@ async def test_a_database_that_was_found_to_be_away_is_not_waited_for(
     began = time.monotonic()
     await fleet.join(worker, room)
     assert time.monotonic() - began > SLOW
+
+
+async def test_a_database_that_hangs_keeps_nobody_from_a_running_meeting(
+    fleet: Fleet, worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room = await fleet.room()
+    await fleet.join(worker, room)
+    monkeypatch.setattr(fleet.admissions, "record", hang)
+    began = time.monotonic()
+
+    async def come(after: float) -> float:
+        await asyncio.sleep(after)
+        await fleet.join(worker, room)
+        return time.monotonic() - began
+
+    assert max(await asyncio.gather(come(0), come(1))) < 3
+    began = time.monotonic()
+    await come(0)
+    assert time.monotonic() - began < 1, "it is known to be away"

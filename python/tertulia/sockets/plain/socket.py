@@ -49,7 +49,7 @@ class PlainSocket(OutgoingSocket):
         self._hub = hub
         self._place = place
         self._bound = MAX_MESSAGE
-        """Bytes of a message: few, until it has called JoinRoom."""
+        """Bytes of a message: few, until a JoinRoom is under way whose token is good."""
         self._id = ConnectionId(new_token("c_"))
         self._parts: list[bytes] | None = None
         """The fragments of a message that is still incomplete, ``_size`` bytes together."""
@@ -85,9 +85,9 @@ class PlainSocket(OutgoingSocket):
         """Answer a call with an error."""
         self.write_wire(wire(frames.refusal_frame(call, error), binary=False))
 
-    def widen(self) -> None:
-        """Take large messages."""
-        self._bound = frames.MAX_FRAME
+    def widen(self, *, wide: bool) -> None:
+        """Take large messages, or small ones only."""
+        self._bound = frames.MAX_FRAME if wide else MAX_MESSAGE
 
     def joined(self) -> None:
         """It has a seat."""
@@ -108,7 +108,7 @@ class PlainSocket(OutgoingSocket):
 
     @property
     def is_proven(self) -> bool:
-        """Whether it has called JoinRoom."""
+        """Whether a JoinRoom is under way, or had a good token."""
         return self._bound == frames.MAX_FRAME
 
     def refuse_size(self) -> None:

@@ -102,9 +102,9 @@ class SignalRClient:
         if call.invocation_id is not None:
             self._complete(Completion(call.invocation_id, error=_words(call.target, error)))
 
-    def widen(self) -> None:
-        """Take large messages."""
-        self._connection.core.widen()
+    def widen(self, *, wide: bool) -> None:
+        """Take large messages, or small ones only."""
+        self._connection.core.widen(wide=wide)
 
     def joined(self) -> None:
         """It has a seat."""

@@ -45,7 +45,8 @@ class SignalRHub:
         """A message. Streams and completions belong to no call that we have; they are ignored."""
         if isinstance(message, Invocation | StreamInvocation) and message.arguments == [UNREAD]:
             call = Call(message.invocation_id, message.target)
-            self._hub.limited(connection.state, call, is_keep_alive=message.target.lower() == "keepalive")
+            is_keep_alive = isinstance(message, Invocation) and message.target.lower() == "keepalive"
+            self._hub.limited(connection.state, call, is_keep_alive=is_keep_alive)
         elif isinstance(message, Invocation):
             self._invoked(connection.state, message)
         elif isinstance(message, StreamInvocation):

@@ -83,7 +83,7 @@ class SignalRSocket(OutgoingSocket):
 
     @property
     def is_proven(self) -> bool:
-        """Whether it has called JoinRoom."""
+        """Whether a JoinRoom is under way, or had a good token."""
         return self._connection.core.is_wide
 
     def refuse_size(self) -> None:
