@@ -84,7 +84,7 @@ pub(super) struct Paths {
     asked: Option<Instant>,
     /// When the client last sent something authentic that cannot be replayed.
     alive: Instant,
-    /// As checks were answered, the later ones counting more; zero: none was.
+    /// Of the selected address, as checks were answered, half of it by the last one; zero: none was.
     round_trip: Duration,
     seen: VecDeque<(Transaction, Address)>,
     held: Vec<Vec<u8>>,
@@ -261,23 +261,25 @@ impl Paths {
         }
         // What was sent more than once does not say which was answered.
         let timed = path.check.take().filter(|check| check.tries == 0);
-        if let Some(check) = timed {
-            let taken = now.saturating_duration_since(check.sent_at);
-            self.round_trip = match self.round_trip {
-                Duration::ZERO => taken,
-                before => (before * 7 + taken) / 8,
-            };
-        }
         let is_nominated = path.is_nominated;
         if self.is_wanted(now, is_nominated) {
             self.select(address);
+        }
+        if let Some(check) = timed.filter(|_| self.selected == Some(address)) {
+            let taken = now.saturating_duration_since(check.sent_at);
+            self.round_trip = match self.round_trip {
+                Duration::ZERO => taken,
+                before => (before + taken) / 2,
+            };
         }
         self.heard(now, address);
         true
     }
 
     fn select(&mut self, address: Address) {
-        self.selected = Some(address);
+        if self.selected.replace(address) != Some(address) {
+            self.round_trip = Duration::ZERO;
+        }
         self.asked = None;
         self.paths.iter_mut().for_each(|path| path.is_nominated = false);
         self.outgoing

@@ -304,7 +304,7 @@ impl Peer {
     /// Packets go to another address from now on.
     pub(super) fn path_selected(&mut self, now: Instant) {
         self.sending.control.path_changed(now);
-        self.watch.path_selected();
+        self.watch.path_selected(now);
     }
 
     /// When something may leave that waits, or a probe is due.

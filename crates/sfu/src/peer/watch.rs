@@ -28,7 +28,7 @@ pub(super) struct Watch {
     told: Option<Turn>,
     /// When the client last gave a sign of life: an authenticated packet of any kind.
     heard: Instant,
-    /// When ICE began, the last time.
+    /// When ICE began, the last time, or found its first path.
     began: Instant,
 }
 
@@ -57,7 +57,11 @@ impl Watch {
     }
 
     /// Media goes to another address, or to the first one.
-    pub(super) fn path_selected(&mut self) {
+    pub(super) fn path_selected(&mut self, now: Instant) {
+        if !self.has_path {
+            // DTLS has had no way until now.
+            self.began = self.began.max(now);
+        }
         self.is_broken = self.told.is_some();
         self.has_path = true;
     }
@@ -135,7 +139,7 @@ mod tests {
 
     fn up(now: Instant) -> Watch {
         let mut watch = Watch::new(SILENCE, now);
-        watch.path_selected();
+        watch.path_selected(now);
         watch.dtls_up();
         assert_eq!(watch.poll(now), change(Some(Turn::Up), false));
         watch
@@ -160,7 +164,7 @@ mod tests {
     fn another_address_is_not_a_disconnection_but_a_break() {
         let now = Instant::now();
         let mut watch = up(now);
-        watch.path_selected();
+        watch.path_selected(now);
         assert!(watch.carries());
         assert_eq!(watch.poll(now), change(None, true));
         assert_eq!(watch.poll(now), None);
@@ -181,7 +185,7 @@ mod tests {
     fn a_dtls_handshake_that_never_completes_times_out() {
         let now = Instant::now();
         let mut watch = Watch::new(SILENCE, now);
-        watch.path_selected();
+        watch.path_selected(now);
         watch.heard(now + SILENCE / 2);
         assert_eq!((watch.poll(now), watch.deadline()), (None, now + SILENCE));
         assert!(watch.is_over(now + SILENCE) && !watch.was_up());

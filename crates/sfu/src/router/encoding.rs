@@ -49,6 +49,7 @@ impl Encoding {
         if choice == Choice::Begin {
             self.clock = StreamClock::default();
             (self.rates, self.stream) = (Rates::default(), IncomingStream::default());
+            self.heights.clear();
         }
         choice
     }

@@ -89,7 +89,7 @@ impl Layers {
         let choice = layer.choose(now, kind, header);
         let mut has_turned = false;
         if choice != Choice::Ignore {
-            has_turned = !layer.is_active;
+            has_turned = !layer.is_active || choice == Choice::Begin;
             if layer.hear(now, header) {
                 let others = self
                     .encodings
@@ -128,7 +128,10 @@ impl Layers {
             true => self.encodings[size].heights.last(),
             false => self.encodings[0].heights.get(size),
         };
-        known.copied().unwrap_or(ASSUMED_HEIGHT << size)
+        known
+            .copied()
+            .filter(|height| *height > 0)
+            .unwrap_or(ASSUMED_HEIGHT << size)
     }
 
     /// Parses a packet of an encoding. Gives also whether there are more spatial layers than before, or fewer.

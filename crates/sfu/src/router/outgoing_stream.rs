@@ -30,6 +30,8 @@ pub(crate) struct OutgoingStream {
     pictures: PictureIds,
     frames: FrameNumbers,
     awaits_keyframe: bool,
+    /// What comes next is of another source or size than what was prepared before.
+    has_changed: bool,
     has_begun: bool,
     limit: Limit,
     /// The publisher's payload type, and the subscriber's for it.
@@ -109,6 +111,7 @@ impl Default for OutgoingStream {
             pictures: PictureIds::default(),
             frames: FrameNumbers::default(),
             awaits_keyframe: true,
+            has_changed: false,
             has_begun: false,
             limit: Limit::NONE,
             payload: None,
@@ -119,7 +122,13 @@ impl Default for OutgoingStream {
 
 impl OutgoingStream {
     /// Begins again at the next keyframe: after a pause, with another track, or with other formats of the subscriber.
-    pub(crate) fn restart(&mut self) {
+    pub(super) fn restart(&mut self) {
+        self.interrupt();
+        self.has_changed = true;
+    }
+
+    /// Goes on at the next keyframe: something of it is left out that does not count as missing.
+    pub(crate) fn interrupt(&mut self) {
         self.awaits_keyframe = true;
         self.payload = None;
         self.rewrite.change_source();
@@ -129,20 +138,21 @@ impl OutgoingStream {
 
     /// Goes on with a keyframe of another encoding of the same video.
     pub(super) fn change_encoding(&mut self) {
-        self.awaits_keyframe = true;
+        (self.awaits_keyframe, self.has_changed) = (true, true);
         self.rewrite.change_layer();
         self.pictures.change_source();
         self.frames.change_source();
     }
 
-    /// Whether something begins with this packet that has nothing to do with what was sent before.
-    pub(crate) fn begins_with(&self, incoming: &Incoming) -> bool {
-        self.awaits_keyframe && incoming.is_keyframe
+    /// Whether another source or size begins with this packet, so that what was prepared of the one before is of no use.
+    pub(crate) fn changes_with(&self, incoming: &Incoming) -> bool {
+        self.awaits_keyframe && self.has_changed && incoming.is_keyframe
     }
 
     /// From this number on nothing has left, and will not.
     pub(crate) fn rewind(&mut self, next: u64) {
         self.rewrite.rewind(next);
+        self.spans.retain(|span| span.to < next);
     }
 
     /// No more of the stream is sent from now on.
@@ -167,7 +177,7 @@ impl OutgoingStream {
             };
         };
         if self.leaps_to(incoming) {
-            self.restart();
+            self.interrupt();
         }
         if self.awaits_keyframe && !incoming.is_keyframe {
             return Prepared::NeedsKeyframe;
@@ -250,7 +260,7 @@ impl OutgoingStream {
         let clock_rate = spec.clock_rate.get();
         let numbers = self.rewrite.packet(time, sequence, header.timestamp, clock_rate)?;
         let is_first_ever = !self.has_begun;
-        (self.awaits_keyframe, self.has_begun) = (false, true);
+        (self.awaits_keyframe, self.has_changed, self.has_begun) = (false, false, true);
         let pictures = &mut self.pictures;
         let outgoing = Outgoing {
             payload_type: *pt,

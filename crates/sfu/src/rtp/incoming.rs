@@ -57,16 +57,19 @@ impl Incoming {
         let vp8 = (codec == Codec::Vp8)
             .then(|| vp8::Descriptor::parse(&packet.payload))
             .flatten();
-        let is_keyframe = is_keyframe(codec, &packet.payload);
+        let vp9 = (codec == Codec::Vp9)
+            .then(|| vp9::Descriptor::parse(&packet.payload))
+            .flatten();
+        let is_keyframe = match &vp9 {
+            Some(vp9) => vp9.begins_keyframe(),
+            None => is_keyframe(codec, &packet.payload),
+        };
         let extensions = &packet.header.ext_vals;
         // Other codecs say by themselves what a frame needs.
         let descriptor = (codec == Codec::Av1).then(|| Descriptor::of(extensions)).flatten();
         let by_descriptor = descriptor
             .as_ref()
             .map(|descriptor| stream.structures.place(descriptor));
-        let vp9 = (codec == Codec::Vp9)
-            .then(|| vp9::Descriptor::parse(&packet.payload))
-            .flatten();
         let height = vp8
             .filter(|_| is_keyframe)
             .and_then(|vp8| keyframe_height(&packet.payload, &vp8));

@@ -9,7 +9,7 @@ use std::time::Instant;
 /// The numbers of one outgoing stream.
 #[derive(Debug, Default)]
 pub(crate) struct Rewrite {
-    /// The packet with the highest sequence number sent.
+    /// The packet with the highest sequence number mapped; once rewound, the number before the next one.
     last: Option<Last>,
     source: Source,
     /// Ticks by which the timestamps are ahead of the capture: those of a layer whose keyframe came after later pictures of

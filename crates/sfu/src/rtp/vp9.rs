@@ -21,6 +21,8 @@ pub(crate) struct Descriptor {
     /// The picture needs no other one.
     is_key: bool,
     begins: bool,
+    /// It needs the spatial layer below.
+    is_above: bool,
     /// It is the last packet of the frame, which is a picture in one spatial layer.
     pub(crate) ends: bool,
     /// The heights of the pictures, the lowest spatial layer first, where it says them.
@@ -35,9 +37,10 @@ impl Descriptor {
         if flags & PICTURE_ID != 0 && octets.next()? & 0x80 != 0 {
             octets.next()?;
         }
-        let mut place = Place::default();
+        let (mut place, mut is_above) = (Place::default(), false);
         if flags & LAYERS != 0 {
-            place = read_layers(octets.next()?);
+            let layers = octets.next()?;
+            (place, is_above) = (read_layers(layers), layers & 1 != 0);
             if flags & FLEXIBLE == 0 {
                 octets.next()?;
             }
@@ -57,15 +60,16 @@ impl Descriptor {
             place,
             is_key: flags & PREDICTED == 0,
             begins: flags & BEGINS != 0,
+            is_above,
             ends: flags & ENDS != 0,
             heights,
         })
     }
 
-    /// Whether a decoder can begin with the packet: in a picture that needs no other one, the upper spatial layers need the
-    /// lowest.
+    /// Whether a decoder can begin with the packet: in a picture that needs no other one, the upper spatial layers need those
+    /// below.
     pub(crate) fn begins_keyframe(&self) -> bool {
-        self.is_key && self.begins && self.place.spatial == 0
+        self.is_key && self.begins && !self.is_above
     }
 }
 

@@ -176,14 +176,14 @@ impl Peers {
             return Delivery::Dropped;
         }
         let is_video = incoming.params.spec().codec.is_video();
-        if is_video && line.stream.begins_with(incoming) {
-            // What waits of the layer before would only delay this one.
+        if is_video && line.stream.changes_with(incoming) {
+            // What waits of the source or size before would only delay this one.
             let next = line.outlet.and_then(|outlet| peer.drop_waiting(outlet));
             next.into_iter().for_each(|next| line.stream.rewind(next));
         }
         if is_video && !peer.has_room() {
             // What is left out now is not missed: the next keyframe for which there is room goes on with the numbers.
-            line.stream.restart();
+            line.stream.interrupt();
             return Delivery::Dropped;
         }
         let payload = || peer.payload_for(line.mid, &incoming.params);
