@@ -96,6 +96,8 @@ class Caller:
         """The transportIds, in the order told."""
         self.fenced: list[Json] = []
         """What came from a transport after it was said to be closed."""
+        self.left: list[Json] = []
+        """Who was said to have left."""
         self._others = others
         self._links: dict[str, _Link] = {}
         self._closed: set[str] = set()
@@ -165,6 +167,8 @@ class Caller:
                 self.endpoints.append(source)
                 link = self._links[source] = self._spare
                 await link.open(source)
+            elif name == "ParticipantLeft":
+                self.left.append(payload)
             elif name == "TransportState" and payload["state"] == "closed":
                 self._closed.add(source)
                 self._links[source].close()
