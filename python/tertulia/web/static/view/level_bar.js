@@ -19,6 +19,7 @@ export function levelBar(local) {
   const element = h("div", { class: "level", role: "meter", "aria-label": say("lobby.level") }, ...steps);
   element.setAttribute("aria-valuemin", "0");
   element.setAttribute("aria-valuemax", "100");
+  element.setAttribute("aria-valuenow", "0");
   const listen = () => {
     const track = local.track("microphone");
     meter.listenTo(track);
