@@ -15,7 +15,6 @@ from tertulia.recorder.raw.export import export_track
 from tertulia.recorder.raw.recording import Span, Track, read
 from tests.recordings.stage import Stage, sound
 
-
 FFMPEGS_OWN = 0x41444E49
 """The tag of AVERROR_INVALIDDATA."""
 
