@@ -109,7 +109,7 @@ class Sweeper:
 
     async def clear(self, recording_id: RecordingId) -> None:
         """Remove the local files of a recording that is done. Raw files go only if they are stored: media that turns up
-        late is made into the film, unless that has failed: then they stay for whoever has it made again.
+        late is made into the film, unless that has failed: then all stay for whoever has it made again.
 
         Raises:
             StorageError, Unavailable, OSError
@@ -119,12 +119,12 @@ class Sweeper:
         if row is None or row.status not in _DONE or await asyncio.to_thread(place.is_being_written):
             return
         if row.source_id == row.id:
+            if row.remake_failed:
+                return
             storage = self._storage.only(sealed=row.key_id is not None)
             stored = await load_manifest(storage, directory_of(row.room_id, row.id), place.work)
             files = {file.raw for file in stored.files} if stored is not None else set()
             if await asyncio.to_thread(place.has_media, files):
-                if row.remake_failed:
-                    return
                 _log.warning("raw files turned up that are not in the film: it is made again", recording=row.id)
                 await self._rows.requeue(row.id, await self._clock.now())
                 return

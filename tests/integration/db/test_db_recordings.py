@@ -161,6 +161,16 @@ async def test_a_film_that_failed_is_made_again_in_place(meetings: Meetings) -> 
     assert (again.id, again.status) == (recording.id, "processing")
 
 
+async def test_a_film_that_could_not_be_made_again_is_tried_again_in_place(meetings: Meetings) -> None:
+    recording = await meetings.ready()
+    assert await meetings.recordings.requeue(recording.id, after(20))
+    assert await meetings.jobs.failed(await meetings.claim(20), "no", None)
+    again = await meetings.recordings.compose(new_id(), recording, "grid", after(30))
+    assert (again.id, again.status, again.path) == (recording.id, "processing", recording.path)
+    assert await meetings.jobs.ready(await meetings.claim(30), made(), now=after(30))
+    assert (await meetings.recordings.compose(new_id(), recording, "grid", after(40))).id != recording.id
+
+
 async def test_what_cannot_be_filmed(meetings: Meetings) -> None:
     running = await meetings.running()
     with pytest.raises(AlreadyRecording):
