@@ -34,6 +34,8 @@ EXPIRE_SECONDS: Final = 600.0
 """How often one looks for recordings that are kept no longer."""
 STALE_SECONDS: Final = 86400.0
 """How often one looks in storage for what recorders that were killed have left."""
+STALE_FIRST_SECONDS: Final = 600.0
+"""When one first looks for it: a recorder that starts has other things to do."""
 _DONE: Final = ("ready", "empty")
 
 _log = structlog.get_logger(__name__)
@@ -55,7 +57,7 @@ class Sweeper:
             tasks.create_task(_each(DELETE_SECONDS, self.delete))
             tasks.create_task(_each(CLEAR_SECONDS, self.clear_all))
             tasks.create_task(_each(EXPIRE_SECONDS, self.expire))
-            tasks.create_task(_each(STALE_SECONDS, self._storage.sweep))
+            tasks.create_task(_each(STALE_SECONDS, self._storage.sweep, STALE_FIRST_SECONDS))
 
     # -- deletions
 
@@ -131,7 +133,8 @@ class Sweeper:
         await asyncio.to_thread(place.remove)
 
 
-async def _each(seconds: float, sweep: Callable[[], Awaitable[None]]) -> None:
+async def _each(seconds: float, sweep: Callable[[], Awaitable[None]], first: float = 0.0) -> None:
+    await asyncio.sleep(first)
     while True:
         try:
             await sweep()
