@@ -52,12 +52,22 @@ class Jobs:
             return await _job(connection, row.id, worker, lease_seconds)
 
     async def renew(
-        self, job: Job, now: datetime, stage: RecordingStage, progress: float, expected_at: datetime | None = None
+        self,
+        job: Job,
+        now: datetime,
+        stage: RecordingStage,
+        progress: float,
+        expected_at: datetime | None = None,
+        *,
+        over: str | None = None,
     ) -> bool:
-        """Keep the lease, and say how far it is."""
+        """Keep the lease, and say how far it is. ``over``: the error that does not hold any more."""
         until = now + timedelta(seconds=job.lease_seconds)
         renews = sa.update(RECORDINGS).where(_held(job))
-        values = {"leased_until": until, "stage": stage, "progress": progress, "expected_at": expected_at}
+        about = {"stage": stage, "progress": progress, "expected_at": expected_at}
+        values: dict[str, Any] = {"leased_until": until, **about}
+        if over is not None:
+            values["error"] = sa.func.nullif(RECORDINGS.c.error, over)
         async with self._database.write() as connection:
             return bool((await connection.execute(renews.values(values))).rowcount)
 

@@ -25,7 +25,7 @@ up after five seconds."""
 PAUSE: Final = 2.0
 """Seconds until it is tried again: those who came meanwhile have their turn."""
 TRIES: Final = 60
-"""Some five minutes."""
+"""Some five minutes, in which another process that migrates has ended, too."""
 _LOCK_NOT_AVAILABLE: Final = "55P03"
 """SQLSTATE (PostgreSQL, appendix A)."""
 
@@ -44,10 +44,8 @@ async def upgrade(database: Database, revision: str = "head") -> None:
     A schema that is newer than this version stays as it is.
 
     Raises:
-        Unavailable: the database does not answer, or a table is in use for minutes.
+        Unavailable: the database does not answer, or for minutes a table is in use or another process migrates.
     """
-    if schema.is_newer(await schema.version(database)):
-        return
     await _run(database, command.upgrade, revision)
 
 
@@ -56,21 +54,20 @@ async def downgrade(database: Database, revision: str) -> None:
 
     Raises:
         ConfigError: there is no such revision, or the schema is newer than this version.
+        Unavailable: as in :func:`upgrade`.
     """
     scripts = ScriptDirectory.from_config(_config())
     known = ["base", *reversed([script.revision for script in scripts.walk_revisions()])]
     if revision not in known:
         raise ConfigError(f"there is no schema {revision!r}: it is one of {', '.join(known)}")
-    if schema.is_newer(found := await schema.version(database)):
-        raise ConfigError(f"only the version that made it goes back from schema {found}")
-    await _run(database, command.downgrade, revision)
+    if (newer := await _run(database, command.downgrade, revision)) is not None:
+        raise ConfigError(f"only the version that made it goes back from schema {newer}")
 
 
-async def _run(database: Database, change: Callable[[Config, str], None], revision: str) -> None:
+async def _run(database: Database, change: Callable[[Config, str], None], revision: str) -> str | None:
+    """Change the schema, unless it is newer than this version: then its version is returned."""
+
     def run(connection: sa.Connection) -> None:
-        if connection.dialect.name == "postgresql":
-            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(LOCK)))
-            connection.exec_driver_sql(f"SET LOCAL lock_timeout = {round(LOCK_SECONDS * 1000)}")
         config = _config()
         config.attributes["connection"] = connection
         change(config, revision)
@@ -78,12 +75,20 @@ async def _run(database: Database, change: Callable[[Config, str], None], revisi
     for _ in range(TRIES):
         try:
             async with database.migrating() as connection:
+                if not database.is_sqlite:
+                    await connection.exec_driver_sql(f"SET LOCAL lock_timeout = {round(LOCK_SECONDS * 1000)}")
+                    await connection.execute(sa.select(sa.func.pg_advisory_xact_lock(LOCK)))
+                # A newer version may have had the lock.
+                if schema.is_newer(found := await schema.version_on(connection)):
+                    return found
                 await connection.run_sync(run)
         except sa.exc.DBAPIError as error:
             if sqlstate(error) != _LOCK_NOT_AVAILABLE:
                 raise
-            _log.warning("a table is in use: the schema is changed a little later", again_in=PAUSE)
+            _log.warning("a table is in use, or another process migrates: tried again", again_in=PAUSE)
             await asyncio.sleep(PAUSE)
         else:
-            return
-    raise Unavailable("a table of the database is in use all the time: find the transaction that does not end")
+            return None
+    raise Unavailable(
+        "a table is in use, or another process migrates, for minutes: find the transaction that does not end"
+    )

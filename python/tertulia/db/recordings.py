@@ -113,7 +113,7 @@ class Recordings:
 
     async def compose(self, film_id: RecordingId, of: Recording, layout: Layout, at: datetime) -> Recording:
         """Another film, of the raw files that ``of`` is made of. One in this layout that is not ready yet is the
-        answer; one that failed is tried again.
+        answer; one that failed, or could not be made again, is tried again.
 
         Raises:
             AlreadyRecording: it is still being recorded.
@@ -189,12 +189,13 @@ async def _compose(
 ) -> Recording:
     ours = sa.or_(RECORDINGS.c.id == first.id, RECORDINGS.c.parent_id == first.id)
     same = sa.and_(ours, RECORDINGS.c.kind == "composite", RECORDINGS.c.layout == layout)
-    unfinished = sa.or_(RECORDINGS.c.id == film_id, RECORDINGS.c.status.in_(("processing", "failed")))
+    is_unfinished = sa.or_(RECORDINGS.c.status.in_(("processing", "failed")), RECORDINGS.c.remake_failed)
+    unfinished = sa.or_(RECORDINGS.c.id == film_id, is_unfinished)
     query = RECORDING_QUERY.where(same, unfinished).order_by(RECORDINGS.c.created_at.desc()).limit(1)
     row = (await connection.execute(query)).one_or_none()
     if row is not None:
         film_id = row.id
-        if row.status == "failed":
+        if row.status == "failed" or row.remake_failed:
             await _requeue(connection, film_id, at)
     else:
         values = _new(film_id, first.room_id, first.session_id, layout, at) | recording_rows.waiting(at)

@@ -32,7 +32,15 @@ async def version(database: Database) -> str | None:
         Unavailable
     """
     async with database.read() as connection:
-        return await _version(connection)
+        return await version_on(connection)
+
+
+async def version_on(connection: AsyncConnection) -> str | None:
+    """The same as :func:`version`, within a transaction."""
+    if not await _has(connection, _VERSION.name):
+        return None
+    found: str | None = await connection.scalar(sa.select(_VERSION.c.version_num))
+    return found
 
 
 def is_newer(found: str | None) -> bool:
@@ -47,7 +55,7 @@ async def fault(database: Database) -> str | None:
         Unavailable
     """
     async with database.read() as connection:
-        found = await _version(connection)
+        found = await version_on(connection)
         oldest = await _oldest(connection) if is_newer(found) else None
     if found == HEAD or (oldest is not None and oldest <= HEAD):
         return None
@@ -67,13 +75,6 @@ async def check(database: Database) -> None:
     """
     if (wrong := await fault(database)) is not None:
         raise ConfigError(f"the database {wrong}")
-
-
-async def _version(connection: AsyncConnection) -> str | None:
-    if not await _has(connection, _VERSION.name):
-        return None
-    found: str | None = await connection.scalar(sa.select(_VERSION.c.version_num))
-    return found
 
 
 async def _oldest(connection: AsyncConnection) -> str | None:

@@ -45,6 +45,8 @@ async def gather(
     place = Place(recordings, job.id)
     is_first = job.id == job.source_id
     source = place if is_first else Place(recordings, job.source_id)
+    if not await asyncio.to_thread(recordings.is_dir):  # nodes make it when they start
+        return Fault(f"there is no {recordings}: it has to be the nodes' TERTULIA_RECORDINGS_DIR", Cause.OUTSIDE)
     if await asyncio.to_thread(source.is_being_written):
         is_late = job.ended_at is not None and now > job.ended_at + WRITING
         return NotYet(WRITER_PAUSE, STILL_WRITTEN if is_late else None)
@@ -61,8 +63,6 @@ async def gather(
         return Fault("the raw files of this recording are gone, so no other film can be made of it", Cause.FINAL)
     if job.ended_at is None or now <= job.ended_at + GRACE:
         return NotYet(GRACE_PAUSE)
-    if not await asyncio.to_thread(recordings.is_dir):  # nodes make it when they start
-        return Fault(f"there is no {recordings}: it has to be the nodes' TERTULIA_RECORDINGS_DIR", Cause.OUTSIDE)
     return NoMedia()
 
 

@@ -34,6 +34,8 @@ EXPIRE_SECONDS: Final = 600.0
 """How often one looks for recordings that are kept no longer."""
 STALE_SECONDS: Final = 86400.0
 """How often one looks in storage for what recorders that were killed have left."""
+STALE_FIRST_SECONDS: Final = 600.0
+"""When one first looks for it: a recorder that starts has other things to do."""
 _DONE: Final = ("ready", "empty")
 
 _log = structlog.get_logger(__name__)
@@ -55,7 +57,7 @@ class Sweeper:
             tasks.create_task(_each(DELETE_SECONDS, self.delete))
             tasks.create_task(_each(CLEAR_SECONDS, self.clear_all))
             tasks.create_task(_each(EXPIRE_SECONDS, self.expire))
-            tasks.create_task(_each(STALE_SECONDS, self._storage.sweep))
+            tasks.create_task(_each(STALE_SECONDS, self._storage.sweep, STALE_FIRST_SECONDS))
 
     # -- deletions
 
@@ -67,6 +69,8 @@ class Sweeper:
     async def delete(self) -> None:
         """Carry out the deletions that are due."""
         for deletion in await self._deletions.due(await self._clock.now()):
+            if not await self._deletions.is_due(deletion, await self._clock.now()):
+                continue  # those before it may have taken long
             try:
                 await self._delete(deletion)
             except Exception as error:  # noqa: BLE001 - whatever is wrong with one, the others are not kept by it
@@ -107,7 +111,7 @@ class Sweeper:
 
     async def clear(self, recording_id: RecordingId) -> None:
         """Remove the local files of a recording that is done. Raw files go only if they are stored: media that turns up
-        late is made into the film, unless that has failed: then they stay for whoever has it made again.
+        late is made into the film, unless that has failed: then all stay for whoever has it made again.
 
         Raises:
             StorageError, Unavailable, OSError
@@ -117,19 +121,20 @@ class Sweeper:
         if row is None or row.status not in _DONE or await asyncio.to_thread(place.is_being_written):
             return
         if row.source_id == row.id:
+            if row.remake_failed:
+                return
             storage = self._storage.only(sealed=row.key_id is not None)
             stored = await load_manifest(storage, directory_of(row.room_id, row.id), place.work)
             files = {file.raw for file in stored.files} if stored is not None else set()
             if await asyncio.to_thread(place.has_media, files):
-                if row.remake_failed:
-                    return
                 _log.warning("raw files turned up that are not in the film: it is made again", recording=row.id)
                 await self._rows.requeue(row.id, await self._clock.now())
                 return
         await asyncio.to_thread(place.remove)
 
 
-async def _each(seconds: float, sweep: Callable[[], Awaitable[None]]) -> None:
+async def _each(seconds: float, sweep: Callable[[], Awaitable[None]], first: float = 0.0) -> None:
+    await asyncio.sleep(first)
     while True:
         try:
             await sweep()

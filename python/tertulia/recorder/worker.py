@@ -28,7 +28,7 @@ from tertulia.db.recording_keys import RecordingKeys
 from tertulia.errors import StorageError, TertuliaError, Unavailable
 from tertulia.master_key import master_key
 from tertulia.process import descriptors, notify
-from tertulia.recorder.gathering import gather
+from tertulia.recorder.gathering import STILL_WRITTEN, gather
 from tertulia.recorder.jobs import effects, inputs
 from tertulia.recorder.jobs.recorder import LEASE, LOOK, Recorder
 from tertulia.recorder.jobs.retry import Cause
@@ -184,7 +184,8 @@ class Worker:
         try:
             now = await self._clock.now()
             expected = None if effect.remaining is None else now + timedelta(seconds=min(effect.remaining, 1e7))
-            held = await self._jobs.renew(effect.job, now, effect.stage, effect.fraction, expected)
+            over = None if effect.stage == "waiting" else STILL_WRITTEN
+            held = await self._jobs.renew(effect.job, now, effect.stage, effect.fraction, expected, over=over)
         except Unavailable as error:
             _log.warning("a lease could not be renewed", recording=effect.job.id, error=error.message)
             return

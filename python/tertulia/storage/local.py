@@ -84,8 +84,10 @@ class LocalStorage:
         await _call("delete", directory, delete)
 
     async def sweep(self) -> None:
-        """Remove what killed processes have left. It may take long: one asks for every directory."""
-        await asyncio.to_thread(_drop_stale, self._root)
+        """Remove what killed processes have left. It may take long, but can be cancelled after each directory."""
+        directories = [self._root]
+        while directories:
+            directories += await asyncio.to_thread(_drop_stale, directories.pop())
 
     async def sign(self, key: str, seconds: int) -> str | None:
         """None: web workers serve these files, at addresses that they sign."""
@@ -245,12 +247,14 @@ def _sync_directory(directory: Path) -> None:
         os.close(number)
 
 
-def _drop_stale(root: Path) -> None:
-    """Delete what processes that died have left below ``root``."""
-    for directory, _, names in os.walk(root):
-        for name in names:
-            if _LEFT.fullmatch(name):
-                path = Path(directory, name)
-                with contextlib.suppress(FileNotFoundError):
-                    if path.stat().st_mtime < time.time() - _STALE_SECONDS:
-                        path.unlink()
+def _drop_stale(directory: Path) -> list[Path]:
+    """Delete what processes that died have left in a directory. Returns the directories in it."""
+    found = []
+    with contextlib.suppress(OSError), os.scandir(directory) as entries:
+        for entry in entries:
+            with contextlib.suppress(OSError):
+                if entry.is_dir(follow_symlinks=False):
+                    found.append(Path(entry))
+                elif _LEFT.fullmatch(entry.name) and entry.stat().st_mtime < time.time() - _STALE_SECONDS:
+                    Path(entry).unlink()
+    return found

@@ -117,6 +117,29 @@ async def test_changing_the_schema_has_no_deadline(postgres_url: str, monkeypatc
     await asyncio.gather(database.close(), holder.close())
 
 
+async def test_what_a_newer_version_has_made_while_it_was_waited_for_stays(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(migrate, "LOCK_SECONDS", 0.1)
+    monkeypatch.setattr(migrate, "PAUSE", 0.1)
+    databases = database, newer = [Database(postgres_url) for _ in range(2)]
+    await migrate.upgrade(database, "0014")
+    async with newer.unhurried() as connection:
+        await connection.execute(sa.select(sa.func.pg_advisory_xact_lock(migrate.LOCK)))
+        older = asyncio.create_task(migrate.upgrade(database))
+        done, _ = await asyncio.wait([older], timeout=0.5)
+        assert not done
+        await connection.execute(sa.text("UPDATE alembic_version SET version_num = '0999'"))
+    await older
+    assert await schema.version(database) == "0999"
+    monkeypatch.setattr(migrate, "TRIES", 1)
+    async with newer.unhurried() as connection:
+        await connection.execute(sa.select(sa.func.pg_advisory_xact_lock(migrate.LOCK)))
+        with pytest.raises(Unavailable, match="another process migrates"):
+            await migrate.upgrade(database)
+    await asyncio.gather(*(it.close() for it in databases))
+
+
 async def test_a_table_in_use_is_waited_for_without_keeping_others_from_it(
     postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -137,7 +160,7 @@ async def test_a_table_in_use_is_waited_for_without_keeping_others_from_it(
     monkeypatch.setattr(migrate, "TRIES", 1)
     async with holder.read() as connection:
         await connection.execute(sa.text("SELECT count(*) FROM recordings"))
-        with pytest.raises(Unavailable, match="in use all the time"):
+        with pytest.raises(Unavailable, match="a table is in use"):
             await migrate.downgrade(database, "0014")
     await asyncio.gather(*(it.close() for it in databases))
 

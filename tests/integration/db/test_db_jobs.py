@@ -126,6 +126,10 @@ async def test_given_back_it_may_say_why(meetings: Meetings) -> None:
     assert (again.error, (await meetings.read(job)).error) == ("a node hangs", "a node hangs")
     assert await meetings.jobs.give_back(again, after(10))
     assert (await meetings.read(job)).error == "a node hangs"
+    again = await meetings.claim(10)
+    for over, left in ((None, "a node hangs"), ("the bucket is away", "a node hangs"), ("a node hangs", None)):
+        assert await meetings.jobs.renew(again, after(10), "composing", 0.0, over=over)
+        assert (await meetings.read(job)).error == left
 
 
 async def test_it_is_tried_again_later_and_says_why(meetings: Meetings) -> None:

@@ -9,8 +9,9 @@ import pytest
 from msgspec.structs import replace
 
 from tertulia.db.access import Access
-from tertulia.db.engine import Database
+from tertulia.db.engine import Database, insert_new
 from tertulia.db.models import Recording
+from tertulia.db.tables import DELETIONS
 from tertulia.errors import AlreadyRecording, NoSession, NotFound
 from tertulia.ids import RecordingId, RoomId, SessionId, TenantId, new_uuid
 from tests.integration.db.conftest import AT
@@ -160,6 +161,16 @@ async def test_a_film_that_failed_is_made_again_in_place(meetings: Meetings) -> 
     assert (again.id, again.status) == (recording.id, "processing")
 
 
+async def test_a_film_that_could_not_be_made_again_is_tried_again_in_place(meetings: Meetings) -> None:
+    recording = await meetings.ready()
+    assert await meetings.recordings.requeue(recording.id, after(20))
+    assert await meetings.jobs.failed(await meetings.claim(20), "no", None)
+    again = await meetings.recordings.compose(new_id(), recording, "grid", after(30))
+    assert (again.id, again.status, again.path) == (recording.id, "processing", recording.path)
+    assert await meetings.jobs.ready(await meetings.claim(30), made(), now=after(30))
+    assert (await meetings.recordings.compose(new_id(), recording, "grid", after(40))).id != recording.id
+
+
 async def test_what_cannot_be_filmed(meetings: Meetings) -> None:
     running = await meetings.running()
     with pytest.raises(AlreadyRecording):
@@ -206,6 +217,41 @@ async def test_a_track_goes_alone(meetings: Meetings) -> None:
     assert await meetings.deleted_paths(100) == [tracks[0].path]
     left = [it.id for it in await meetings.recordings.of_room(recording.room_id)]
     assert sorted(left) == sorted([recording.id, tracks[1].id])
+
+
+async def test_a_track_that_goes_while_its_recording_is_made_again_waits_and_may_come_back(meetings: Meetings) -> None:
+    other = await meetings.ready()
+    recording = await meetings.ready()
+    path = directory_of(recording) + "tracks/a.webm"
+    assert await meetings.recordings.requeue(recording.id, after(20))
+    assert await meetings.jobs.ready(await meetings.claim(20), made(), [made_track("a", path)], now=after(20))
+    for at, is_made in ((100, True), (200, False)):
+        assert await meetings.recordings.requeue(recording.id, after(at))
+        (track,) = [it for it in await meetings.recordings.of_room(recording.room_id) if it.kind == "track"]
+        await meetings.recordings.delete(recording.room_id, track.id, after(at))
+        await meetings.recordings.delete(other.room_id, other.id, after(at))
+        assert await meetings.deleted_paths(at + 99) == [directory_of(other)]
+        job = await meetings.claim(at)
+        if is_made:
+            assert await meetings.jobs.ready(job, made(), [made_track("a", path)], now=after(at))
+        else:
+            assert await meetings.jobs.failed(job, "no", None)
+    assert await meetings.deleted_paths(300) == sorted([directory_of(other), path])
+
+
+async def test_a_deletion_is_not_due_any_more_once_its_file_is_a_tracks_again(meetings: Meetings) -> None:
+    path = "recordings/a.webm"
+    recording = await meetings.ready(made_track("a", path))
+    (track,) = [it for it in await meetings.recordings.of_room(recording.room_id) if it.kind == "track"]
+    await meetings.recordings.delete(recording.room_id, track.id, after(100))
+    (deletion,) = await meetings.deletions.due(after(100))
+    assert await meetings.deletions.is_due(deletion, after(100))
+    assert not await meetings.deletions.is_due(deletion, after(99)), "it was put off meanwhile"
+    await meetings.ready(made_track("b", path))  # as of a worker that does not withdraw deletions
+    async with meetings.database.write() as connection:
+        row = {"path": path, "due_at": after(100), "attempts": 0}
+        await connection.execute(insert_new(connection, DELETIONS, row))
+    assert not await meetings.deletions.is_due(deletion, after(200))
 
 
 async def test_another_rooms_recording_is_not_deleted(meetings: Meetings) -> None:

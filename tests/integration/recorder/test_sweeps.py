@@ -265,6 +265,18 @@ async def test_a_recording_without_any_file_is_empty_only_a_minute_after_its_end
     at_once = await gather(storage, local.recordings, job, job.ended_at + timedelta(seconds=59))
     later = await gather(storage, local.recordings, job, job.ended_at + timedelta(seconds=61))
     assert (at_once, later) == (NotYet(GRACE_PAUSE), NoMedia())
-    elsewhere = await gather(storage, local.directory / "nowhere", job, job.ended_at + timedelta(seconds=61))
-    assert isinstance(elsewhere, Fault), "it is not the nodes' directory"
-    assert elsewhere.cause is Cause.OUTSIDE
+
+
+async def test_a_directory_that_is_missing_is_not_made_for_what_is_stored(local: Studio) -> None:
+    row = await local.recorded(1.0)
+    job = await Jobs(local.database).claim("test", now(), 60.0)
+    assert job is not None
+    place, storage = Place(local.recordings, row.id), storage_of(local)
+    films = await make(place, job, lambda done: None, lambda: None)
+    assert isinstance(films, Films)
+    await Shipping(storage, None, place, job, lambda done: None).run(films)
+    nowhere = local.directory / "nowhere"
+    fault = await gather(storage, nowhere, job, now())
+    assert isinstance(fault, Fault), "it is not the nodes' directory"
+    assert fault.cause is Cause.OUTSIDE
+    assert not nowhere.exists()

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -89,6 +90,47 @@ async def test_what_a_dead_process_left_is_cleared(local: LocalStorage, root: Pa
     assert files_in(root) == sorted(["r/grid.mp4", *(str(path.relative_to(root)) for path in others)])
     await local.delete_prefix("r/")
     assert files_in(root) == []
+
+
+async def test_what_cannot_be_cleared_keeps_nothing_else(
+    local: LocalStorage, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(3):
+        await local.put_file(file_of(tmp_path, 10), f"r/{number}/grid.mp4")
+        left = root / f"r/{number}/.grid.mp4.AbCdEf-{number}.part"
+        left.write_bytes(b"half")
+        os.utime(left, (time.time() - 90000,) * 2)
+    original = Path.unlink
+
+    def unlink(path: Path, missing_ok: bool = False) -> None:
+        if path.parent.name == "1":
+            raise PermissionError("it is somebody else's")
+        original(path, missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", unlink)
+    await local.sweep()
+    assert [name for name in files_in(root) if name.endswith(".part")] == ["r/1/.grid.mp4.AbCdEf-1.part"]
+
+
+async def test_a_sweep_ends_after_the_directory_that_it_is_in(
+    local: LocalStorage, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(9):
+        await local.put_file(file_of(tmp_path, 10), f"r/{number}/grid.mp4")
+    seen: list[str] = []
+    original = os.scandir
+
+    def scandir(directory: Path) -> Any:
+        seen.append(str(directory))
+        time.sleep(0.1)
+        return original(directory)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.15):
+            await local.sweep()
+    await asyncio.sleep(0.5)
+    assert len(seen) <= 3
 
 
 async def test_an_open_file_stays_as_it_was(local: LocalStorage, tmp_path: Path) -> None:

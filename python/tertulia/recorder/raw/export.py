@@ -24,8 +24,9 @@ from tertulia.recorder.raw.inspection import inspect
 from tertulia.recorder.raw.muxing import format_of, write_sound
 from tertulia.recorder.raw.recording import Span, Track
 
-_OF_THE_DISK: Final = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
-"""Errors that have nothing to do with the track. Of the others, FFmpeg has many for what clients send."""
+_OF_THE_TRACK: Final = (errno.EINVAL, errno.ENOSYS, errno.EPERM, errno.ERANGE)
+"""What FFmpeg says of what clients send, beside errors that only it has. The system's other errors have nothing to do
+with the track."""
 
 
 class Made(Struct, frozen=True):
@@ -44,13 +45,13 @@ def suffix(track: Track) -> str:
 
 
 def export_track(track: Track, path: Path) -> Made:
-    """Write a track's file. Raises Unplayable if nothing of it can be shown, and OSError."""
+    """Write a track's file. Raises Unplayable if nothing of it can be shown, OSError and MemoryError."""
     if not track.spans:
         raise Unplayable(f"Nothing of {track.name}'s {track.source} can be played")
     try:
         span = _write(track, path)
     except (av.FFmpegError, IndexError) as error:
-        if isinstance(error, OSError) and error.errno in _OF_THE_DISK:
+        if isinstance(error, av.FFmpegError) and error.errno in errno.errorcode and error.errno not in _OF_THE_TRACK:
             raise
         raise Unplayable(f"No file can be made of {track.name}'s {track.source}: {error}") from error
     return Made(span.end - span.begin, path.stat().st_size, span.begin)
