@@ -1,4 +1,4 @@
-"""The session of a meeting that was joined while SQL was away, or put back: opened in SQL, unless it has ended there."""
+"""The session of a meeting that was joined while SQL was away, or put back: opened in SQL, unless it ended there."""
 
 from __future__ import annotations
 
