@@ -175,8 +175,8 @@ class _Copy:
             sent.add(data)
             return bool(data)
 
-        source = await _call("read", self._source, lambda: self._source.open("rb"))
-        with source, await _call("write", self._temporary, lambda: _create(self._temporary)) as target:
+        source = await _open("read", self._source, lambda: self._source.open("rb"))
+        with source, await _open("write", self._temporary, lambda: _create(self._temporary)) as target:
             while await _call("write", self._target, lambda: piece(source, target), _STALLED_SECONDS):
                 pass
             if is_durable:
@@ -209,6 +209,17 @@ async def _call(what: str, path: Path, act: Callable[[], T], seconds: float = CA
         raise StorageError(f"cannot {what} {path}: {e.strerror or e}", is_retryable=is_retryable) from None
 
 
+async def _open(what: str, path: Path, act: Callable[[], BinaryIO]) -> BinaryIO:
+    """As :func:`_call`. Whoever is cancelled waits for the thread, and leaves no file open."""
+    opening = asyncio.ensure_future(_call(what, path, act))
+    try:
+        return await asyncio.shield(opening)
+    except asyncio.CancelledError:
+        with contextlib.suppress(StorageError):
+            (await opening).close()
+        raise
+
+
 async def _checksum(path: Path) -> Stored:
     """With a deadline for each piece, since a large file may take long."""
     checksum = Checksum()
@@ -218,7 +229,7 @@ async def _checksum(path: Path) -> Stored:
         checksum.add(data)
         return bool(data)
 
-    with await _call("read", path, lambda: path.open("rb")) as source:
+    with await _open("read", path, lambda: path.open("rb")) as source:
         while await _call("read", path, lambda: piece(source), _STALLED_SECONDS):
             pass
     return checksum.stored

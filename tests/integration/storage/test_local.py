@@ -6,6 +6,7 @@ import asyncio
 import os
 import resource
 import stat
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -72,6 +73,27 @@ async def test_who_is_cancelled_leaves_nothing(local: LocalStorage, root: Path, 
         while not (root.exists() and files_in(root)):
             await asyncio.sleep(0.001)  # a file that another thread makes: there is nothing to await
     putting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await putting
+    assert files_in(root) == []
+
+
+async def test_who_is_cancelled_while_a_file_is_opened_leaves_nothing(
+    local: LocalStorage, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop, fdopen = asyncio.get_running_loop(), os.fdopen
+    begun, goes_on = asyncio.Event(), threading.Event()
+
+    def slow(number: int, mode: str) -> Any:
+        loop.call_soon_threadsafe(begun.set)
+        assert goes_on.wait(10)
+        return fdopen(number, mode)
+
+    monkeypatch.setattr(os, "fdopen", slow)
+    putting = asyncio.create_task(local.put_file(file_of(tmp_path, 10), "r/grid.mp4"))
+    await asyncio.wait_for(begun.wait(), 10)
+    putting.cancel()
+    goes_on.set()
     with pytest.raises(asyncio.CancelledError):
         await putting
     assert files_in(root) == []
