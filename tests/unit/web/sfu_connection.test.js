@@ -460,7 +460,7 @@ describe("a voice of which packets are lost", () => {
   async function lossy(change = () => {}) {
     const one = await connected();
     const [voice] = one.pc.getTransceivers();
-    change(voice);
+    change(voice, one.sfu);
     const hear = async (fractionLost) => {
       const timestamp = performance.now();
       one.pc.stats = [
@@ -481,12 +481,21 @@ describe("a voice of which packets are lost", () => {
     assert.deepEqual([voice.preferences, of("offer").length], [["audio/red", "audio/opus"], 1]);
     connection.receiveAnswer(await answerTo(of("offer")[0].sdp));
     await settle();
-    await clock.advance(8000);
+    await clock.advance(55_000);
     await hear(0);
     assert.equal(of("offer").length, 1);
-    await clock.advance(2000);
+    await clock.advance(65_000);
     await hear(0);
     assert.deepEqual([voice.preferences, of("offer").length], [["audio/opus", "audio/red"], 2]);
+  });
+
+  test("costs no second offer where the first did not get through", async () => {
+    const { voice, of, hear } = await lossy((_, sfu) => {
+      sfu.takes = false;
+    });
+    await clock.advance(120_000);
+    await hear(0);
+    assert.deepEqual([voice.preferences, of("offer").length], [["audio/red", "audio/opus"], 1]);
   });
 
   test("stays as it is where the SFU or the browser cannot repeat it", async () => {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { chooseSeen, Speakers } from "../../../python/tertulia/web/static/view/arrangement.js";
+import { chooseSeen } from "../../../python/tertulia/web/static/view/arrangement.js";
+import { Speakers } from "../../../python/tertulia/web/static/view/speakers.js";
 
 test("who speaks does so now; who has stopped did when they stopped", () => {
   const speakers = new Speakers();

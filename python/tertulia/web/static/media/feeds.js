@@ -146,7 +146,7 @@ export class Feeds extends Emitter {
     if (before && before.device !== device) before.device.stop();
     this.#feeds.set(source, feed);
     device.onended = () => this.device(source) === device && this.emit("ended", source);
-    const tell = () => this.emit("interrupted", source);
+    const tell = () => this.device(source) === device && this.emit("interrupted", source);
     const tellLater = () => void setTimeout(tell, INTERRUPTION_MS);
     device.onunmute = tell;
     device.onmute = tellLater;

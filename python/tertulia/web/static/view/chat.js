@@ -119,7 +119,9 @@ export class Chat {
     }
     for (const [i, message] of messages.entries()) this.#place(message, messages[i - 1], i);
     for (const element of /** @type {NodeListOf<HTMLElement>} */ (this.#unsent.querySelectorAll("li"))) {
-      if (this.#meeting.chat.has(element.dataset.id ?? "")) element.remove();
+      if (!this.#meeting.chat.has(element.dataset.id ?? "")) continue;
+      if (element.contains(document.activeElement)) this.#input.focus();
+      element.remove();
     }
     this.#empty.hidden = messages.length > 0 || this.#unsent.children.length > 0;
     if (nearEnd || messages.at(-1)?.userId === this.#meeting.userId) this.showNewest();

@@ -2,10 +2,11 @@
 /** @import { LocalMedia } from "../media.js" */
 /** @import { RemoteTrack } from "../media/link.js" */
 import { say } from "../words.js";
-import { arrange, Speakers } from "./arrangement.js";
+import { arrange } from "./arrangement.js";
 import { h } from "./dom.js";
 import { Pager } from "./pager.js";
 import { preferences } from "./preferences.js";
+import { Speakers } from "./speakers.js";
 import { Tile } from "./tile.js";
 
 /** @import { Item, Person, Placed, Share } from "./arrangement.js" */

@@ -57,8 +57,8 @@ const ANYWHERE = new Set(["mic", "camera", "screen", "hand"]);
 export class Keyboard {
   #run;
   #talk;
-  /** @type {"pointer" | "keyboard"} how the focus was moved last */
-  #moved = "pointer";
+  /** @type {"pointer" | "keyboard" | "none"} by what the focus was moved last, as far as we know */
+  #moved = "none";
   #listening = new AbortController();
 
   /**
@@ -96,7 +96,7 @@ export class Keyboard {
    */
   #onDown(event, view) {
     if (NAVIGATION.has(event.key)) this.#moved = "keyboard";
-    if (isForOthers(event, view) || (this.#moved === "keyboard" && isIn(event.target, "select"))) return;
+    if (isForOthers(event, view) || this.#isForSelect(event)) return;
     if (event.key === " ") return this.#onSpace(event);
     const command = COMMANDS.get(keyOf(event));
     if (!command || event.repeat) return;
@@ -105,6 +105,15 @@ export class Keyboard {
     event.preventDefault();
     if (isForPage) window.focus();
     this.#run(command);
+  }
+
+  /**
+   * Letters choose in a list, whatever gave it the focus. Space opens it, but for whoever came by the pointer: they speak.
+   *
+   * @param {KeyboardEvent} event
+   */
+  #isForSelect({ key, target }) {
+    return isIn(target, "select") && (key !== " " || this.#moved !== "pointer");
   }
 
   /** @param {KeyboardEvent} event */

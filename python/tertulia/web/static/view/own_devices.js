@@ -8,6 +8,9 @@ import { clearNotices, notice } from "./notices.js";
 import { preferences } from "./preferences.js";
 import { PushToTalk } from "./talk.js";
 
+/** @type {("microphone" | "camera")[]} */
+const DEVICES = ["microphone", "camera"];
+
 /** What one does with one's own microphone, camera and screen in a meeting, and what one is told about them. */
 export class OwnDevices {
   #meeting;
@@ -40,6 +43,7 @@ export class OwnDevices {
   /** @returns {(() => void)[]} ends it */
   listen() {
     void this.#countCameras();
+    for (const what of DEVICES) this.#onInterrupted(what);
     return [
       ...this.#mutedSpeech.listen(),
       this.#local.on("track", () => void this.#countCameras()),
@@ -116,7 +120,7 @@ export class OwnDevices {
   }
 
   #forgetInterruptions() {
-    for (const what of /** @type {const} */ (["microphone", "camera"])) {
+    for (const what of DEVICES) {
       if (!this.#local.isInterrupted(what)) clearNotices(`interrupted-${what}`);
     }
   }

@@ -31,7 +31,7 @@ export function preview(local) {
       if (what === "microphone") await local.setMuted(!local.isMuted);
       else await local.setCamera(!local.isVideoOn);
       prefer(what === "microphone" ? { micOn: !local.isMuted } : { cameraOn: local.isVideoOn });
-      tell(what, "");
+      tell(what, local.isInterrupted(what) ? interruptionOf(what) : "");
     } catch (error) {
       tell(what, deviceTrouble(what, error));
     }
@@ -64,7 +64,10 @@ export function preview(local) {
     local.on("track", show),
     local.on("changed", show),
     local.on("lost", (what) => tell(what, lossInLobby(what))),
-    local.on("interrupted", (what) => tell(what, local.isInterrupted(what) ? interruptionOf(what) : "")),
+    local.on("interrupted", (what) => {
+      if (local.isInterrupted(what)) tell(what, interruptionOf(what));
+      else if (troubles.get(what) === interruptionOf(what)) tell(what, "");
+    }),
   ];
   const choices = deviceChoices(local);
   const element = h(

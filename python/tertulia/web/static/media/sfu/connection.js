@@ -194,7 +194,7 @@ export class SfuConnection extends Emitter {
     const isOpen = this.#phase.is === "introducing" || this.#phase.is === "known";
     if (isOpen) this.#path.check(read.alive);
     const isWorthIt = this.#redundancy.isWorthIt(read.soundLoss, performance.now());
-    if (this.#senders.repeatVoice(isWorthIt)) this.#onLinesChanged();
+    if (this.#isSettled && this.#senders.repeatVoice(isWorthIt)) this.#onLinesChanged();
     const isBlocked = isOpen && this.#path.downFor > PATIENCE_MS;
     return { ...read, blockage: isBlocked ? blockageOf(this.#pc, []) : null };
   }
@@ -232,6 +232,12 @@ export class SfuConnection extends Emitter {
     this.#path.close();
     this.#exchange.settle({ is: "void" });
     this.#pc.close();
+  }
+
+  /** Whether the SFU has answered all, so that what can wait may be offered. */
+  get #isSettled() {
+    const isAnswered = this.#phase.is === "known" && this.#phase.unanswered === 0 && !this.#exchange.isPending;
+    return isAnswered && this.#path.isUp;
   }
 
   #onLinesChanged() {
