@@ -96,9 +96,9 @@ async def test_the_meeting_fills_the_screen(come: Come, base: str) -> None:
     ana = await come("Ana", viewport=DESKTOP)
     await ana.join(new_room(base).link)
     await ana.press("f")
-    await ana.page.wait_for_function("document.fullscreenElement === document.documentElement")
+    await ana.page.wait_for_function("() => document.fullscreenElement === document.documentElement")
     await choose(ana, "Leave full screen")
-    await ana.page.wait_for_function("document.fullscreenElement === null")
+    await ana.page.wait_for_function("() => document.fullscreenElement === null")
 
 
 async def test_the_meeting_floats_in_a_window_and_comes_back(come: Come, base: str) -> None:
@@ -160,7 +160,7 @@ async def test_somebody_is_made_quieter(come: Come, base: str) -> None:
     await ana.page.get_by_role("slider", name="Volume of Ben").fill("0.25")
     await expect(ana.page.get_by_role("status")).to_contain_text(["25%"])
     volumes = "[...document.querySelectorAll('audio')].map(({ volume }) => volume)"
-    await ana.page.wait_for_function(f"{volumes}.includes(0.25)")
+    await ana.page.wait_for_function(f"() => {volumes}.includes(0.25)")
     await ana.press("Escape")
     await ana.tile("Ben").hover()
     await ana.button("Volume of Ben").click()
@@ -232,7 +232,8 @@ async def test_a_camera_that_the_system_blocks_is_told_of_with_the_way_back(come
     await blocked.wait_for()
     await ana.page.locator("#notices").get_by_role("button", name="Turn on again").click()
     await expect(blocked).to_have_count(0)
-    await ana.page.wait_for_function("!document.querySelector('.own video').srcObject.getVideoTracks()[0].muted")
+    live = "() => !document.querySelector('.own video').srcObject.getVideoTracks()[0].muted"
+    await ana.page.wait_for_function(live, polling=250)
 
 
 async def test_a_rear_camera_is_not_mirrored(come: Come, base: str) -> None:

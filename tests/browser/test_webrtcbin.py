@@ -56,7 +56,7 @@ async def test_a_certificate_of_rsa_with_dtls_13_gets_in_at_the_second_attempt(c
     await ana.context.add_init_script(_HAS_RSA)
     ana.page.on("websocket", listen)
     await ana.page.goto(room.link)
-    await ana.page.wait_for_function("window.certificates")
+    await ana.page.wait_for_function("() => window.certificates")
     await ana.page.get_by_role("button", name="Join now").click()
     await expect(ana.tile("Ben")).to_contain_class("has-picture", timeout=PATIENCE)
     await expect(ben.tile("Ana")).to_contain_class("has-picture", timeout=PATIENCE)
