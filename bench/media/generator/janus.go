@@ -25,6 +25,13 @@ type janus struct {
 
 const videoRoom = "janus.plugin.videoroom"
 
+// noSuchFeed is the plugin's error for who does not publish (yet).
+const noSuchFeed = 428
+
+const feedAgain = 100 * time.Millisecond
+
+var errNoFeed = errors.New("no such feed")
+
 // uncapped is what a publisher may send, in bits per second.
 const uncapped = 100_000_000
 
@@ -143,8 +150,8 @@ func (j *janus) subscribe(ctx context.Context, session *janusSession, who person
 			streams = append(streams, map[string]any{"feed": number + 1})
 		}
 	}
-	offer, err := session.message(handle, map[string]any{"request": "join", "ptype": "subscriber",
-		"room": roomNumber(who.room), "streams": streams}, nil)
+	offer, err := session.watch(ctx, handle, map[string]any{"request": "join", "ptype": "subscriber",
+		"room": roomNumber(who.room), "streams": streams})
 	if err != nil {
 		return err
 	}
@@ -178,7 +185,10 @@ type janusAnswer struct {
 	Error       *struct{ Reason string }
 	Data        struct{ ID int64 }
 	Plugindata  struct {
-		Data struct{ Error string }
+		Data struct {
+			Error     string
+			ErrorCode int `json:"error_code"`
+		}
 	}
 	JSEP struct{ SDP string }
 }
@@ -258,6 +268,8 @@ func (s *janusSession) request(body map[string]any) (janusAnswer, error) {
 		switch {
 		case answer.Error != nil:
 			return answer, errors.New(answer.Error.Reason)
+		case answer.Plugindata.Data.ErrorCode == noSuchFeed:
+			return answer, errNoFeed
 		case answer.Plugindata.Data.Error != "":
 			return answer, errors.New(answer.Plugindata.Data.Error)
 		}
@@ -272,6 +284,21 @@ func (s *janusSession) request(body map[string]any) (janusAnswer, error) {
 func (s *janusSession) attach() (int64, error) {
 	answer, err := s.request(map[string]any{"janus": "attach", "plugin": videoRoom})
 	return answer.Data.ID, err
+}
+
+// watch joins as a subscriber. A publisher whose peer connection is up on its own side may not be a feed yet.
+func (s *janusSession) watch(ctx context.Context, handle int64, join map[string]any) (string, error) {
+	for {
+		offer, err := s.message(handle, join, nil)
+		if !errors.Is(err, errNoFeed) {
+			return offer, err
+		}
+		select {
+		case <-time.After(feedAgain):
+		case <-ctx.Done():
+			return "", fmt.Errorf("%w: %w", err, ctx.Err())
+		}
+	}
 }
 
 // jsep is a session description as Janus has it.
