@@ -5,12 +5,15 @@
 
 #[path = "../../crates/sfu/tests/it/support/cost.rs"]
 mod cost;
+#[path = "../../crates/sfu/tests/it/support/mail.rs"]
+mod mail;
 
 use std::cell::RefCell;
 use std::time::{Duration, Instant, SystemTime};
 
 use cost::Cost;
 use libfuzzer_sys::fuzz_target;
+use mail::sent;
 use sfu::{Limits, LocalCandidate, Shard, ShardConfig, Transport};
 
 thread_local! {
@@ -41,7 +44,7 @@ fuzz_target!(|packet: &[u8]| {
         COST.bounds("a datagram", packet.len(), || {
             shard.receive(*now, Transport::Udp, source, packet)
         });
-        while let Some(answer) = shard.poll_transmit() {
+        for answer in sent(shard, *now) {
             assert_eq!(answer.destination, source);
             assert!(answer.contents.len() <= packet.len() + 64);
         }

@@ -6,6 +6,8 @@
 
 #[path = "../../crates/sfu/tests/it/support/cost.rs"]
 mod cost;
+#[path = "../../crates/sfu/tests/it/support/mail.rs"]
+mod mail;
 
 use std::cell::RefCell;
 use std::net::SocketAddr;
@@ -13,6 +15,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use cost::Cost;
 use libfuzzer_sys::fuzz_target;
+use mail::sent;
 use sfu::{Command, Limits, LocalCandidate, Outcome, PeerId, Shard, ShardConfig, Transport};
 use str0m::change::SdpAnswer;
 use str0m::media::{Direction, MediaKind};
@@ -97,7 +100,7 @@ fn exchange(shard: &mut Shard, rtc: &mut Rtc, now: Instant) -> bool {
         }
     }
     shard.handle_timeout(now);
-    while let Some(packet) = shard.poll_transmit() {
+    for packet in sent(shard, now) {
         let received = Receive::new(Protocol::Udp, server(), client(), &packet.contents).expect("a packet");
         rtc.handle_input(Input::Receive(now, received)).expect("a live client");
     }
@@ -115,7 +118,7 @@ fuzz_target!(|input: &[u8]| {
             *now += Duration::from_millis(10);
             COST.bounds("a peer's packet", packet.len(), || {
                 shard.receive(*now, Transport::Udp, client(), packet);
-                while shard.poll_transmit().is_some() {}
+                sent(shard, *now);
             });
         }
         while shard.poll_event().is_some() {}

@@ -2,6 +2,8 @@
 
 use std::io::{self, ErrorKind, IoSliceMut};
 use std::net::{IpAddr, SocketAddr};
+use std::ops::Range;
+use std::os::fd::AsFd;
 use std::time::Instant;
 
 use mio::net::UdpSocket;
@@ -80,16 +82,26 @@ impl Datagrams {
         true
     }
 
-    /// Queues a datagram until [`Self::flush`].
-    pub(crate) fn send(&mut self, destination: SocketAddr, datagram: &[u8]) {
-        let source = self.paths.as_ref().and_then(|paths| paths.local(destination));
-        self.egress
-            .push(destination, source, datagram, self.state.max_gso_segments());
+    /// The buffer at whose end the next datagram is written. What was not sent is gone.
+    pub(crate) fn space(&mut self) -> &mut Vec<u8> {
+        self.egress.space()
     }
 
-    /// How many bytes are queued.
-    pub(crate) fn waiting(&self) -> usize {
-        self.egress.bytes()
+    /// What was written.
+    pub(crate) fn written(&self, place: Range<usize>) -> &[u8] {
+        self.egress.bytes(place)
+    }
+
+    /// Queues the datagram at the end of the buffer until [`Self::flush`], unless it is empty. When enough wait they are sent.
+    pub(crate) fn send(&mut self, destination: SocketAddr, length: usize, counters: &Counters) {
+        if length == 0 || self.egress.extend(destination, length, self.state.max_gso_segments()) {
+            return;
+        }
+        if self.egress.is_full() {
+            self.flush(counters);
+        }
+        let source = self.paths.as_ref().and_then(|paths| paths.local(destination));
+        self.egress.begin(destination, source, length);
     }
 
     /// Sends what is queued. What the kernel does not take is dropped and counted: media does not wait.
@@ -101,11 +113,39 @@ impl Datagrams {
             egress,
             ..
         } = self;
-        egress.flush(|run| send_run(socket, state, *is_v6, run, counters));
+        egress.flush(|runs, bytes| send_runs(socket, state, *is_v6, runs, bytes, counters));
     }
 }
 
-fn send_run(socket: &UdpSocket, state: &UdpSocketState, is_v6: bool, run: &Run, counters: &Counters) {
+fn send_runs(
+    socket: &UdpSocket,
+    state: &UdpSocketState,
+    is_v6: bool,
+    mut runs: &[Run],
+    bytes: &[u8],
+    counters: &Counters,
+) {
+    while let [run, rest @ ..] = runs {
+        #[cfg(target_os = "linux")]
+        {
+            counters.udp_sends.add(1);
+            if let Ok(sent) = crate::batch::send(socket.as_fd(), runs, bytes, is_v6) {
+                let (taken, left) = runs.split_at(sent);
+                for run in taken {
+                    counters.packets_out.add(run.count as u64);
+                    counters.bytes_out.add(run.place.len() as u64);
+                }
+                runs = left;
+                continue;
+            }
+        }
+        // By itself, which shows why it was refused.
+        send_run(socket, state, is_v6, run, &bytes[run.place.clone()], counters);
+        runs = rest;
+    }
+}
+
+fn send_run(socket: &UdpSocket, state: &UdpSocketState, is_v6: bool, run: &Run, datagrams: &[u8], counters: &Counters) {
     let send = |contents: &[u8], segment_size: Option<usize>| {
         counters.udp_sends.add(1);
         let transmit = Transmit {
@@ -117,21 +157,23 @@ fn send_run(socket: &UdpSocket, state: &UdpSocketState, is_v6: bool, run: &Run, 
         };
         state.try_send(socket.into(), &transmit)
     };
-    match send(&run.contents, (run.count > 1).then_some(run.segment)) {
+    match send(datagrams, (run.count > 1).then_some(run.segment)) {
         Ok(()) => {
             counters.packets_out.add(run.count as u64);
-            counters.bytes_out.add(run.contents.len() as u64);
+            counters.bytes_out.add(datagrams.len() as u64);
         }
         Err(e) if e.kind() == ErrorKind::WouldBlock => counters.dropped_socket_full.add(run.count as u64),
         // The route to this destination may not support GSO, or not segments of this length: send them one by one.
-        Err(_) if run.count > 1 => run.datagrams().for_each(|datagram| match send(datagram, None) {
-            Ok(()) => {
-                counters.packets_out.add(1);
-                counters.bytes_out.add(datagram.len() as u64);
-            }
-            Err(e) if e.kind() == ErrorKind::WouldBlock => counters.dropped_socket_full.add(1),
-            Err(_) => counters.dropped_refused.add(1),
-        }),
+        Err(_) if run.count > 1 => datagrams
+            .chunks(run.segment)
+            .for_each(|datagram| match send(datagram, None) {
+                Ok(()) => {
+                    counters.packets_out.add(1);
+                    counters.bytes_out.add(datagram.len() as u64);
+                }
+                Err(e) if e.kind() == ErrorKind::WouldBlock => counters.dropped_socket_full.add(1),
+                Err(_) => counters.dropped_refused.add(1),
+            }),
         Err(_) => counters.dropped_refused.add(1),
     }
 }
@@ -155,10 +197,15 @@ mod tests {
         (receiver, address)
     }
 
+    fn write(datagrams: &mut Datagrams, to: SocketAddr, datagram: &[u8], counters: &Counters) {
+        datagrams.space().extend_from_slice(datagram);
+        datagrams.send(to, datagram.len(), counters);
+    }
+
     fn send_ten(datagrams: &mut Datagrams, counters: &Counters) -> Vec<(usize, u8)> {
         let (receiver, address) = receiver();
         for n in 0..10 {
-            datagrams.send(address, &[n; 1_200]);
+            write(datagrams, address, &[n; 1_200], counters);
         }
         datagrams.flush(counters);
         let mut buffer = [0; 2_048];
@@ -177,6 +224,29 @@ mod tests {
         assert_eq!(counters.packets_out.get(), 10);
         let calls = if datagrams.state.max_gso_segments() > 1 { 1 } else { 10 };
         assert_eq!(counters.udp_sends.get(), calls);
+    }
+
+    #[test]
+    fn runs_to_many_go_out_by_few_calls() {
+        let counters = Counters::default();
+        let socket = UdpSocket::bind("0.0.0.0:0".parse().unwrap()).unwrap();
+        let mut datagrams = Datagrams::new(socket, Instant::now(), &counters).unwrap();
+        let receivers: Vec<_> = (0..20).map(|_| receiver()).collect();
+        for (n, (_, address)) in (0..).zip(&receivers) {
+            for length in [1_100, 1_100, 300] {
+                write(&mut datagrams, *address, &vec![n; length], &counters);
+            }
+        }
+        datagrams.flush(&counters);
+        let mut buffer = [0; 2_048];
+        for (n, (receiver, _)) in (0..).zip(&receivers) {
+            for length in [1_100, 1_100, 300] {
+                assert_eq!((receiver.recv(&mut buffer).unwrap(), buffer[0]), (length, n));
+            }
+        }
+        assert_eq!((counters.packets_out.get(), counters.bytes_out.get()), (60, 50_000));
+        let are_segmented = cfg!(target_os = "linux") && datagrams.state.max_gso_segments() > 1;
+        assert!(!are_segmented || counters.udp_sends.get() == 2);
     }
 
     #[test]
@@ -209,7 +279,8 @@ mod tests {
     #[test]
     fn a_datagram_without_a_route_is_dropped_and_counted() {
         let (mut datagrams, counters) = socket();
-        datagrams.send(SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 1], 9)), &[1]); // IPv6 from an IPv4 socket
+        let other_family = SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 1], 9));
+        write(&mut datagrams, other_family, &[1], &counters);
         datagrams.flush(&counters);
         assert_eq!((counters.packets_out.get(), counters.dropped_refused.get()), (0, 1));
     }
@@ -232,7 +303,7 @@ mod tests {
             std::thread::yield_now();
         }
         assert_eq!(got, [(address, vec![7])]);
-        datagrams.send(address, &[8]);
+        write(&mut datagrams, address, &[8], &counters);
         datagrams.flush(&counters);
         let (_, from) = client.recv_from(&mut [0; 8]).unwrap();
         assert_eq!(from.to_string(), format!("127.0.0.9:{port}"));

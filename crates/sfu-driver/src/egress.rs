@@ -1,114 +1,102 @@
-//! Groups outgoing datagrams by destination into runs that UDP GSO sends with one system call.
+//! Outgoing datagrams, one after the other in one buffer, in runs that UDP GSO sends at once.
 //!
-//! The kernel cuts a buffer into segments of equal size; only the last may be shorter. So a run ends before a datagram that is
-//! longer than the first, and after one that is shorter. Datagrams to one destination stay in order.
+//! The kernel cuts a run into segments of equal size; only the last may be shorter. So a run ends before a datagram to another
+//! destination or longer than the first, and after one that is shorter.
 
-use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
+use std::ops::Range;
 
 /// The kernel's limit for one UDP send with all its segments (65,535 less IP and UDP headers).
 const MAX_RUN: usize = 65_000;
 
-/// Datagrams to one destination that one system call can send.
-#[derive(Debug)]
+/// Runs that are sent together. With browsers' frames their bytes stay in the cache of a core until the kernel has them.
+pub(crate) const BATCH: usize = 16;
+
+/// Datagrams to one destination that can be sent at once.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Run {
     /// Where to.
     pub(crate) destination: SocketAddr,
     /// The local address to send from; `None`: the only one there is.
     pub(crate) source: Option<IpAddr>,
-    /// The datagrams, one after the other.
-    pub(crate) contents: Vec<u8>,
+    /// The datagrams, in [`Egress::bytes`].
+    pub(crate) place: Range<usize>,
     /// The length of each datagram; the last may be shorter.
     pub(crate) segment: usize,
     /// How many datagrams.
     pub(crate) count: usize,
-    closed: bool,
 }
 
 impl Run {
-    fn takes(&self, source: Option<IpAddr>, datagram: &[u8], max_segments: usize) -> bool {
-        !self.closed
+    fn takes(&self, destination: SocketAddr, length: usize, max_segments: usize) -> bool {
+        self.destination == destination
             && self.count < max_segments
-            && datagram.len() <= self.segment
-            && self.source == source
-            && self.contents.len() + datagram.len() <= MAX_RUN
-    }
-
-    fn push(&mut self, datagram: &[u8]) {
-        self.closed = datagram.len() < self.segment;
-        self.contents.extend_from_slice(datagram);
-        self.count += 1;
-    }
-
-    /// The datagrams one by one.
-    pub(crate) fn datagrams(&self) -> impl Iterator<Item = &[u8]> {
-        self.contents.chunks(self.segment)
+            && length <= self.segment
+            && self.place.len() == self.segment * self.count
+            && self.place.len() + length <= MAX_RUN
     }
 }
 
-/// Datagrams to send, in runs. Buffers are reused from one flush to the next.
+/// See the module.
 #[derive(Debug, Default)]
 pub(crate) struct Egress {
+    buffer: Vec<u8>,
     runs: Vec<Run>,
-    open: HashMap<SocketAddr, usize>,
-    spare: Vec<Vec<u8>>,
-    bytes: usize,
 }
 
 impl Egress {
-    /// Adds a datagram, unless it is empty. At most `max_segments` go into one run (1: no GSO).
-    pub(crate) fn push(
-        &mut self,
-        destination: SocketAddr,
-        source: Option<IpAddr>,
-        datagram: &[u8],
-        max_segments: usize,
-    ) {
-        if datagram.is_empty() {
-            return;
-        }
-        self.bytes += datagram.len();
-        if let Some(&at) = self.open.get(&destination)
-            && self.runs[at].takes(source, datagram, max_segments)
-        {
-            self.runs[at].push(datagram);
-            return;
-        }
-        let mut contents = self.spare.pop().unwrap_or_default();
-        contents.extend_from_slice(datagram);
-        self.open.insert(destination, self.runs.len());
-        let segment = datagram.len();
+    /// The buffer at whose end the next datagram is written. What was not taken by [`Self::extend`] or [`Self::begin`] is gone.
+    pub(crate) fn space(&mut self) -> &mut Vec<u8> {
+        self.buffer.truncate(self.end());
+        &mut self.buffer
+    }
+
+    fn end(&self) -> usize {
+        self.runs.last().map_or(0, |run| run.place.end)
+    }
+
+    /// What was written.
+    pub(crate) fn bytes(&self, place: Range<usize>) -> &[u8] {
+        &self.buffer[place]
+    }
+
+    /// Whether the runs that wait are to be sent before another one begins.
+    pub(crate) fn is_full(&self) -> bool {
+        self.runs.len() >= BATCH
+    }
+
+    /// Takes the datagram at the end of the buffer into the last run. At most `max_segments` go into one (1: no GSO). `false`: it
+    /// has to begin another run.
+    pub(crate) fn extend(&mut self, destination: SocketAddr, length: usize, max_segments: usize) -> bool {
+        let run = self.runs.last_mut();
+        let Some(run) = run.filter(|run| run.takes(destination, length, max_segments)) else {
+            return false;
+        };
+        run.place.end += length;
+        run.count += 1;
+        true
+    }
+
+    /// Begins a run with the datagram at the end of the buffer.
+    pub(crate) fn begin(&mut self, destination: SocketAddr, source: Option<IpAddr>, length: usize) {
+        let begin = self.end();
         self.runs.push(Run {
             destination,
             source,
-            contents,
-            segment,
+            place: begin..begin + length,
+            segment: length,
             count: 1,
-            closed: false,
         });
     }
 
-    /// How many bytes wait.
-    pub(crate) fn bytes(&self) -> usize {
-        self.bytes
-    }
-
-    /// Hands each run to `send`, oldest first, and empties the queue.
-    pub(crate) fn flush(&mut self, mut send: impl FnMut(&Run)) {
-        self.open.clear();
-        self.bytes = 0;
-        for mut run in self.runs.drain(..) {
-            send(&run);
-            run.contents.clear();
-            if self.spare.len() < SPARE {
-                self.spare.push(run.contents);
-            }
-        }
+    /// Hands over the runs that wait, and what they are in, and is without them then. A datagram that is in no run yet stays.
+    pub(crate) fn flush(&mut self, send: impl FnOnce(&[Run], &[u8])) {
+        let end = self.end();
+        send(&self.runs, &self.buffer[..end]);
+        self.runs.clear();
+        self.buffer.drain(..end);
     }
 }
-
-/// Buffers kept for the next flush: at most 64 × 65 KB = 4 MB a worker.
-const SPARE: usize = 64;
 
 #[cfg(test)]
 mod tests {
@@ -118,63 +106,86 @@ mod tests {
         SocketAddr::from(([127, 0, 0, 1], port))
     }
 
-    fn flushed(egress: &mut Egress) -> Vec<(u16, usize, Vec<usize>)> {
-        let mut runs = Vec::new();
-        egress.flush(|run| {
-            runs.push((
-                run.destination.port(),
-                run.segment,
-                run.datagrams().map(<[u8]>::len).collect(),
-            ));
+    fn push(egress: &mut Egress, port: u16, length: usize) {
+        let space = egress.space();
+        space.resize(space.len() + length, 0);
+        if !egress.extend(to(port), length, 64) {
+            egress.begin(to(port), None, length);
+        }
+    }
+
+    /// The runs, by port, length and number of their datagrams, and the length of all.
+    fn flushed(egress: &mut Egress) -> Vec<(u16, usize, usize, usize)> {
+        let mut flushed = Vec::new();
+        egress.flush(|runs, bytes| {
+            assert_eq!(bytes.len(), runs.iter().map(|run| run.place.len()).sum::<usize>());
+            flushed.extend(
+                runs.iter()
+                    .map(|run| (run.destination.port(), run.segment, run.count, run.place.len())),
+            );
         });
-        runs
+        flushed
     }
 
     #[test]
     fn a_run_ends_after_a_shorter_and_before_a_longer_datagram() {
         let mut egress = Egress::default();
-        for size in [1_200, 1_200, 700, 1_200, 1_201, 90] {
-            egress.push(to(1), None, &vec![0; size], 64);
+        for length in [1_200, 1_200, 700, 1_200, 1_201, 90] {
+            push(&mut egress, 1, length);
         }
-        let expected = [
-            (1, 1_200, vec![1_200, 1_200, 700]),
-            (1, 1_200, vec![1_200]),
-            (1, 1_201, vec![1_201, 90]),
-        ];
+        let expected = [(1, 1_200, 3, 3_100), (1, 1_200, 1, 1_200), (1, 1_201, 2, 1_291)];
         assert_eq!(flushed(&mut egress), expected);
-        assert_eq!(egress.bytes(), 0);
+        assert!(egress.space().is_empty());
     }
 
     #[test]
-    fn destinations_that_take_turns_get_one_run_each() {
+    fn each_destination_begins_a_run() {
         let mut egress = Egress::default();
-        for turn in 0..6 {
-            egress.push(to(1 + turn % 2), None, &[0; 100], 64);
+        for port in [1, 1, 2, 1] {
+            push(&mut egress, port, 100);
         }
-        assert_eq!(flushed(&mut egress), [(1, 100, vec![100; 3]), (2, 100, vec![100; 3])]);
+        let expected = [(1, 100, 2, 200), (2, 100, 1, 100), (1, 100, 1, 100)];
+        assert_eq!(flushed(&mut egress), expected);
     }
 
     #[test]
     fn the_limits_of_the_kernel_are_kept() {
         let mut egress = Egress::default();
         for _ in 0..65 {
-            egress.push(to(1), None, &[0; 100], 64);
+            push(&mut egress, 1, 100);
         }
         for _ in 0..60 {
-            egress.push(to(2), None, &[0; 1_200], 64);
+            push(&mut egress, 2, 1_200);
         }
-        let runs = flushed(&mut egress);
-        let counts: Vec<_> = runs.iter().map(|(port, _, sizes)| (*port, sizes.len())).collect();
-        assert_eq!(counts, [(1, 64), (1, 1), (2, 54), (2, 6)]);
+        let expected = [
+            (1, 100, 64, 6_400),
+            (1, 100, 1, 100),
+            (2, 1_200, 54, 64_800),
+            (2, 1_200, 6, 7_200),
+        ];
+        assert_eq!(flushed(&mut egress), expected);
     }
 
     #[test]
-    fn without_gso_or_from_another_source_each_datagram_is_a_run() {
+    fn what_is_not_taken_is_gone_and_what_waits_for_a_flush_stays() {
         let mut egress = Egress::default();
-        egress.push(to(1), None, &[0; 10], 1);
-        egress.push(to(1), None, &[0; 10], 1);
-        egress.push(to(1), Some(IpAddr::from([127, 0, 0, 2])), &[0; 10], 64);
-        egress.push(to(1), None, &[], 64);
-        assert_eq!(flushed(&mut egress).len(), 3);
+        push(&mut egress, 1, 100);
+        egress.space().extend([7; 50]);
+        assert_eq!(egress.space().len(), 100, "nobody took what was written");
+        egress.space().extend([8; 30]);
+        assert_eq!(flushed(&mut egress), [(1, 100, 1, 100)]);
+        egress.begin(to(2), None, 30);
+        assert_eq!(egress.bytes(0..30), [8; 30]);
+        assert_eq!(flushed(&mut egress), [(2, 30, 1, 30)]);
+    }
+
+    #[test]
+    fn a_batch_is_full() {
+        let mut egress = Egress::default();
+        for port in 1..=BATCH as u16 {
+            assert!(!egress.is_full());
+            push(&mut egress, port, 10);
+        }
+        assert!(egress.is_full());
     }
 }

@@ -7,6 +7,8 @@
 //! Imports run one way: `driver → handle → worker → {hosted, datagrams, streams, recording} → {rooms, events} → leaves`.
 
 mod addresses;
+#[cfg(target_os = "linux")]
+mod batch;
 mod datagrams;
 mod driver;
 mod egress;

@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::io;
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use mio::net::{TcpListener, UdpSocket};
 use mio::{Events, Interest, Poll, Token, Waker};
-use sfu::{Command, ShardConfig, Transport};
+use sfu::{Command, Outbox, ShardConfig, Transport};
 
 use crate::datagrams::Datagrams;
 use crate::events::{Event, EventQueue};
@@ -28,8 +29,9 @@ const UDP: Token = Token(0);
 const TCP: Token = Token(1);
 const WAKE: Token = Token(2);
 
-/// Batches of datagrams read before commands, timers and TCP have their turn.
-const BATCHES_PER_TURN: usize = 4;
+/// Datagrams read before what follows from them leaves, and commands, timers and TCP have their turn. The last batch of the kernel
+/// may exceed it.
+const DATAGRAMS_PER_TURN: usize = 128;
 
 /// How long commands are taken before media has its turn again. What takes longer is the last of its turn.
 const COMMAND_SLICE: Duration = Duration::from_micros(500);
@@ -37,9 +39,6 @@ const COMMAND_SLICE: Duration = Duration::from_micros(500);
 /// The same for SDPs that were read, each of which costs as much as hundreds of packets. They have a slice of their own, so that
 /// neither they nor commands keep the others waiting.
 const READ_SLICE: Duration = Duration::from_micros(500);
-
-/// Bytes to send that are gathered at most, even within a turn.
-const FLUSH_AT: usize = 2 << 20;
 
 /// Restarts of the shard in one process. After so many the process is better replaced, by its supervisor.
 const MAX_RESTARTS: u64 = 10;
@@ -233,18 +232,19 @@ impl Worker {
     }
 
     fn read_udp(&mut self, now: Instant) {
-        for _ in 0..BATCHES_PER_TURN {
+        let mut read = 0;
+        while read < DATAGRAMS_PER_TURN {
             let Worker {
                 udp, hosted, shared, ..
             } = self;
             self.udp_unread = udp.read(now, &shared.counters, |source, datagram| {
+                read += 1;
                 count_in(&shared.counters, datagram);
                 hosted.shard().receive(now, Transport::Udp, source, datagram);
             });
             if !self.udp_unread {
                 break;
             }
-            self.gather();
         }
     }
 
@@ -324,18 +324,17 @@ impl Worker {
 
     /// Takes from the shard what it wants to be sent and told.
     fn gather(&mut self) {
-        while let Some(transmit) = self.hosted.shard().poll_transmit() {
-            match transmit.transport {
-                Transport::Udp => self.udp.send(transmit.destination, &transmit.contents),
-                Transport::TcpPassive => {
-                    self.streams
-                        .send(transmit.destination, &transmit.contents, &self.shared.counters);
-                }
-            }
-            if self.udp.waiting() >= FLUSH_AT {
-                self.udp.flush(&self.shared.counters);
-            }
-        }
+        let Worker {
+            udp,
+            streams,
+            hosted,
+            shared,
+            ..
+        } = self;
+        let counters = &*shared.counters;
+        let mut outbox = Exits { udp, streams, counters };
+        // The time at which a packet leaves is what its client's feedback is compared with.
+        while hosted.shard().send(Instant::now(), &mut outbox) {}
         while let Some(remote) = self.hosted.shard().poll_forgotten() {
             self.streams.unclaim(remote);
         }
@@ -395,6 +394,26 @@ impl Worker {
         self.shared.recordings.gone(self.port, EndReason::Shutdown);
         self.hosted.shard().close_all(now);
         self.give(now);
+    }
+}
+
+/// The worker's sockets, as its shard writes to them.
+struct Exits<'a> {
+    udp: &'a mut Datagrams,
+    streams: &'a mut Streams,
+    counters: &'a Counters,
+}
+
+impl Outbox for Exits<'_> {
+    fn space(&mut self) -> &mut Vec<u8> {
+        self.udp.space()
+    }
+
+    fn send(&mut self, transport: Transport, destination: SocketAddr, packet: Range<usize>) {
+        match transport {
+            Transport::Udp => self.udp.send(destination, packet.len(), self.counters),
+            Transport::TcpPassive => self.streams.send(destination, self.udp.written(packet), self.counters),
+        }
     }
 }
 

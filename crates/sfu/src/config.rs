@@ -33,7 +33,7 @@ pub struct Limits {
     pub media_lines: usize,
     /// Tracks one peer may publish.
     pub tracks: usize,
-    /// Packets waiting for [`crate::Shard::poll_transmit`].
+    /// Packets waiting for [`crate::Shard::send`].
     pub transmits: usize,
     /// Events waiting for [`crate::Shard::poll_event`].
     pub events: usize,

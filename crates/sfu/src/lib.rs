@@ -4,10 +4,9 @@
 //! There is no socket, thread or clock in this crate. A driver does, in this order:
 //!
 //! 1. feed what happened: [`Shard::receive`], [`Shard::command`], or [`Shard::handle_timeout`];
-//! 2. drain [`Shard::poll_transmit`] until `None` and send (consecutive transmits to one destination are adjacent
-//!    where that costs no latency, so they can be grouped with UDP GSO), then [`Shard::poll_forgotten`],
-//!    [`Shard::poll_event`] and [`Shard::poll_ended_room`] until `None`, and [`Shard::poll_tapped`] as far as there is
-//!    space for what recordings hear;
+//! 2. call [`Shard::send`] until `false`, and send what it writes (packets for one destination are adjacent, so that
+//!    they can be grouped with UDP GSO), then [`Shard::poll_forgotten`], [`Shard::poll_event`] and
+//!    [`Shard::poll_ended_room`] until `None`, and [`Shard::poll_tapped`] as far as there is space for what recordings hear;
 //! 3. drain [`Shard::poll_reading`]: SDPs that have to be read, which takes some 150 ns a byte, here or on another thread.
 //!    What comes of each goes to [`Shard::finish_reading`], in any order;
 //! 4. wait until [`Shard::next_timeout`], or for more input, whichever is first.
@@ -35,6 +34,7 @@ mod event;
 pub mod fuzzing;
 mod ids;
 mod line;
+mod outbox;
 mod peer;
 mod per_source;
 mod queue;
@@ -56,7 +56,8 @@ pub use event::{
     Body, CloseReason, Event, MediaKind, Recipient, Scope, SlotAssignment, TransportState, Undecodable, WantedLayers,
 };
 pub use ids::{PeerId, RecordingId, RoomId, SeatId, TransportId, UserId};
+pub use outbox::Outbox;
 pub use peer::{ReadSdp, Reading};
-pub use shard::{Shard, Transmit};
+pub use shard::Shard;
 pub use stats::ShardStats;
 pub use tap::{AUDIO_LEVEL, Heard, StopReason, TapFormat, TapPeer, TapTrack, Tapped, VIDEO_ORIENTATION};

@@ -12,6 +12,7 @@ use std::time::Duration;
 use str0m::media::MediaKind::{Audio, Video};
 
 use support::World;
+use support::mail::sent;
 
 /// How long clients have until they are connected and everything flows.
 const SETUP: Duration = Duration::from_secs(4);
@@ -39,10 +40,10 @@ fn step(world: &mut World) {
     if world.shard.next_timeout().is_some_and(|at| at <= now) {
         counted(|| world.shard.handle_timeout(now));
     }
-    while let Some(transmit) = counted(|| world.shard.poll_transmit()) {
+    for letter in counted(|| sent(&mut world.shard, now)) {
         let mut clients = world.clients.iter_mut();
-        if let Some(client) = clients.find(|client| client.address == transmit.destination) {
-            client.receive(now, transmit.transport, support::server_udp(), &transmit.contents);
+        if let Some(client) = clients.find(|client| client.address == letter.destination) {
+            client.receive(now, letter.transport, support::server_udp(), &letter.contents);
         }
     }
     while counted(|| world.shard.poll_event()).is_some() {}

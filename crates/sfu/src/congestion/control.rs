@@ -174,6 +174,16 @@ impl Control {
         self.rest(now);
     }
 
+    /// A client without transport-wide feedback reports how many packets arrived and how many did not.
+    pub(crate) fn counted(&mut self, now: Instant, arrived: u32, lost: u32) {
+        let Some(sent) = self.sent.bits().filter(|_| !self.has_reports && arrived + lost > 0) else {
+            return;
+        };
+        let share = f64::from(arrived) / f64::from(arrived + lost);
+        self.gcc.counted(now, arrived, lost, sent * share);
+        self.rest(now);
+    }
+
     /// So many bits per second would be of use. `None`: what is possible is enough.
     pub(crate) fn set_goal(&mut self, now: Instant, goal: Option<u64>) {
         self.goal = goal.map(|goal| goal as f64);
@@ -246,6 +256,37 @@ mod tests {
         assert!(control.is_news());
         control.estimated_by_client(later, 500_000);
         assert_eq!(control.bits(), Some(500_000));
+    }
+
+    #[test]
+    fn a_client_that_only_reports_its_losses_is_sent_less_and_later_more() {
+        let mut now = Instant::now();
+        let mut control = Control::new(now);
+        for _ in 0..5 {
+            send(&mut control, &mut now);
+            control.counted(now, 90, 10);
+        }
+        assert!(control.loses(now), "voices suffer");
+        assert_eq!(control.bits(), None, "what a radio loses is borne");
+        send(&mut control, &mut now);
+        control.counted(now, 60, 40);
+        let bits = control.bits().expect("a line that overflows");
+        assert!((500_000..650_000).contains(&bits), "{bits}");
+        control.set_goal(now, Some(900_000));
+        assert_eq!(control.probe(now + 2 * BLIND, false), None);
+        assert_eq!(control.bits(), Some(900_000), "it is tried again");
+    }
+
+    #[test]
+    fn losses_are_counted_once_where_each_packet_is_reported() {
+        let mut now = Instant::now();
+        let mut control = Control::new(now);
+        control.has_reports = true;
+        for _ in 0..5 {
+            send(&mut control, &mut now);
+            control.counted(now, 50, 50);
+        }
+        assert_eq!((control.bits(), control.loses(now)), (None, false));
     }
 
     #[test]

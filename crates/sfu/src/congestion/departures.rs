@@ -5,8 +5,12 @@ use std::time::Instant;
 use super::Outcome;
 use super::probe::Cluster;
 
-/// Packets remembered: a second of 25 Mbit/s.
-const PACKETS: usize = 2_048;
+/// Packets remembered at first, and at most: a second of 25 Mbit/s.
+const FEWEST: usize = 128;
+const MOST: usize = 2_048;
+
+/// Packets are remembered for so long, where there are not too many. Clients report several times within it.
+const KEEP: i64 = 1_000_000;
 
 /// IPv4 and UDP headers, which take their share of the line.
 const BELOW: usize = 28;
@@ -37,7 +41,7 @@ struct Departed {
 #[derive(Debug)]
 pub(crate) struct Departures {
     began: Instant,
-    /// Empty before the first.
+    /// Empty before the first; as many as a power of two says, so that numbers wrap with it.
     places: Vec<Departed>,
     /// When the last one left, in microseconds since the ring began.
     last: i64,
@@ -65,18 +69,43 @@ impl Departures {
 
     /// The next packet leaves, with so many bytes of UDP payload.
     pub(crate) fn depart(&mut self, now: Instant, bytes: usize, cluster: Option<Cluster>) {
-        if self.places.is_empty() {
-            self.places.resize(PACKETS, Departed::default());
-        }
         self.last = now.saturating_duration_since(self.began).as_micros() as i64;
-        self.places[usize::from(self.next) % PACKETS] = Departed {
+        self.make_room();
+        let place = self.place(self.next);
+        self.places[place] = Departed {
             at: self.last as u32,
             bytes: (bytes + BELOW).try_into().unwrap_or(u16::MAX),
             cluster: cluster.map_or(0, Cluster::number),
             fate: Fate::Unknown,
         };
         self.next = self.next.wrapping_add(1);
-        self.count = (self.count + 1).min(PACKETS as u16);
+        self.count = (self.count + 1).min(self.places.len() as u16);
+    }
+
+    fn place(&self, sequence: u16) -> usize {
+        usize::from(sequence) % self.places.len()
+    }
+
+    /// Sees that the next packet takes the place of none that has left of late.
+    fn make_room(&mut self) {
+        if self.places.is_empty() {
+            self.places.resize(FEWEST, Departed::default());
+        }
+        let (is_full, length) = (usize::from(self.count) == self.places.len(), self.places.len());
+        if !is_full || length == MOST || self.age(&self.places[self.place(self.next)]) >= KEEP {
+            return;
+        }
+        let mut places = vec![Departed::default(); 2 * length];
+        for behind in 1..=self.count {
+            let sequence = self.next.wrapping_sub(behind);
+            places[usize::from(sequence) % (2 * length)] = self.places[self.place(sequence)];
+        }
+        self.places = places;
+    }
+
+    /// How long before the last one a packet left, in microseconds.
+    fn age(&self, departed: &Departed) -> i64 {
+        i64::from((self.last as u32).wrapping_sub(departed.at))
     }
 
     /// What became of a packet, the first time that it is said, and when it arrives after it was missing.
@@ -85,7 +114,8 @@ impl Departures {
         if behind == 0 || behind > self.count {
             return None;
         }
-        let departed = &mut self.places[usize::from(sequence) % PACKETS];
+        let place = self.place(sequence);
+        let departed = &mut self.places[place];
         let fate = if arrived.is_some() {
             Fate::Arrived
         } else {
@@ -95,8 +125,9 @@ impl Departures {
             return None;
         }
         departed.fate = fate;
+        let departed = *departed;
         Some(Outcome {
-            departed: self.last - i64::from((self.last as u32).wrapping_sub(departed.at)),
+            departed: self.last - self.age(&departed),
             arrived,
             bytes: departed.bytes.into(),
             cluster: Cluster::of(departed.cluster),
@@ -143,8 +174,35 @@ mod tests {
         }
         let last = departures.report(69_999_u32 as u16, None).unwrap();
         assert_eq!(last.departed, 6_999_900_000);
-        let before = departures.report((69_999_u32 - 2_047) as u16, None).unwrap();
-        assert_eq!(before.departed, 6_999_900_000 - 204_700_000);
-        assert_eq!(departures.report((69_999_u32 - 2_048) as u16, None), None);
+        let before = departures.report((69_999_u32 - 127) as u16, None).unwrap();
+        assert_eq!(before.departed, 6_999_900_000 - 12_700_000);
+        assert_eq!(departures.report((69_999_u32 - 128) as u16, None), None);
+    }
+
+    #[test]
+    fn as_many_are_remembered_as_leave_in_a_second() {
+        let now = Instant::now();
+        let mut departures = Departures::new(now);
+        let mut at = now;
+        let mut send = |departures: &mut Departures, packets: u64, a_second: u64| {
+            for _ in 0..packets {
+                at += Duration::from_micros(1_000_000 / a_second);
+                departures.depart(at, 100, None);
+            }
+        };
+        send(&mut departures, 65_500, 100);
+        assert_eq!(departures.places.len(), FEWEST);
+        // Over the end of the numbers.
+        send(&mut departures, 300, 1_000);
+        assert_eq!(departures.places.len(), 512);
+        let outcomes: Vec<_> = (0..300_u16)
+            .map(|n| departures.report(65_500_u16.wrapping_add(n), None))
+            .collect();
+        let last = outcomes[299].unwrap().departed;
+        for (n, outcome) in (0..).zip(outcomes) {
+            assert_eq!(outcome.unwrap().departed, last - 1_000 * (299 - n));
+        }
+        send(&mut departures, 20_000, 10_000);
+        assert_eq!(departures.places.len(), MOST);
     }
 }

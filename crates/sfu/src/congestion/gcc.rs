@@ -70,7 +70,8 @@ impl Estimator for Gcc {
     fn reported(&mut self, now: Instant, outcomes: &[Outcome], age: Duration) {
         let (mut is_over, mut has_probes) = (false, false);
         for outcome in outcomes {
-            self.loss.add(outcome.arrived.is_some());
+            let has_arrived = u32::from(outcome.arrived.is_some());
+            self.loss.count(has_arrived, 1 - has_arrived);
             let Some(arrived) = outcome.arrived else { continue };
             self.throughput.add(arrived, outcome.bytes);
             self.delay.add(outcome);
@@ -96,11 +97,7 @@ impl Estimator for Gcc {
             let found = self.believed(now, found);
             self.bound = self.bound.map(|bound| bound.max(found));
         }
-        match self.loss.judge(now) {
-            Some(Verdict::TooMuch { is_first }) => self.decrease_by_loss(now, is_first),
-            Some(Verdict::InVain) => self.bound = self.before_loss.take(),
-            None => {}
-        }
+        self.heed_losses(now, self.throughput.bits());
     }
 
     fn bits(&self) -> Option<u64> {
@@ -117,6 +114,12 @@ impl Gcc {
     /// When so many packets were lost the last time that audio suffers.
     pub(crate) fn lost_at(&self) -> Option<Instant> {
         self.loss.noticed()
+    }
+
+    /// Takes how many packets arrived and how many did not, where nothing else is known, while so many bits a second arrived.
+    pub(crate) fn counted(&mut self, now: Instant, arrived: u32, lost: u32, arriving: f64) {
+        self.loss.count(arrived, lost);
+        self.heed_losses(now, Some(arriving));
     }
 
     /// There is no sign of a limit any more.
@@ -157,8 +160,15 @@ impl Gcc {
         self.bound = Some(bound.max(MIN_BITS));
     }
 
-    fn decrease_by_loss(&mut self, now: Instant, is_first: bool) {
-        let Some(arriving) = self.throughput.bits() else { return };
+    fn heed_losses(&mut self, now: Instant, arriving: Option<f64>) {
+        match self.loss.judge(now).zip(arriving) {
+            Some((Verdict::TooMuch { is_first }, arriving)) => self.decrease_by_loss(now, is_first, arriving),
+            Some((Verdict::InVain, _)) => self.bound = self.before_loss.take(),
+            None => {}
+        }
+    }
+
+    fn decrease_by_loss(&mut self, now: Instant, is_first: bool, arriving: f64) {
         if is_first {
             self.before_loss = self.bound;
         }

@@ -50,10 +50,10 @@ pub(super) struct Loss {
 }
 
 impl Loss {
-    /// Takes what became of a packet, which may have been reported missing before.
-    pub(super) fn add(&mut self, arrived: bool) {
-        self.packets += 1;
-        self.lost += u32::from(!arrived);
+    /// Takes how many packets arrived and how many did not. One that arrived may have been reported missing before.
+    pub(super) fn count(&mut self, arrived: u32, lost: u32) {
+        self.packets += arrived + lost;
+        self.lost += lost;
     }
 
     /// When the last share was known of which voices suffer.
@@ -101,7 +101,8 @@ mod tests {
         let mut verdicts = Vec::new();
         for n in 0..100 {
             *now += Duration::from_millis(10);
-            loss.add(n * lost % 100 + lost < 100);
+            let arrived = u32::from(n * lost % 100 + lost < 100);
+            loss.count(arrived, 1 - arrived);
             verdicts.extend(
                 loss.judge(*now)
                     .map(|verdict| ((*now - start).as_millis() as u64, verdict)),

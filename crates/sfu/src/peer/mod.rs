@@ -38,7 +38,7 @@ pub(crate) use output::{PathChange, PeerOutput};
 pub(crate) use reading::{ClientSdp, Found, OfferTerms, ReadOffer};
 pub use reading::{ReadSdp, Reading};
 pub(crate) use receiving::Received;
-pub(crate) use sending::{Addressed, WallClock};
+pub(crate) use sending::WallClock;
 pub(crate) use session::{Addition, Arrival, Fault};
 pub(crate) use watch::Turn;
 
@@ -98,12 +98,12 @@ pub(crate) enum PeerDue {
     Close,
     /// [`Peer::check_paths`], then [`Peer::poll`]
     CheckPaths,
+    /// [`Peer::next_waiting`]
+    ReadNext,
     /// [`Peer::take_held`]
     TakeHeldOffer,
     /// [`Peer::go_on`], then [`Peer::plan_offer`]
     GoOn,
-    /// [`Peer::flush`]
-    Leave,
     /// [`Peer::report`]
     Report,
     /// [`Peer::repeat_offer`]
@@ -232,13 +232,12 @@ impl Peer {
         self.watch.carries()
     }
 
-    /// When something is due.
+    /// When something is due, besides [`Self::flush`].
     pub(crate) fn deadline(&self) -> Option<Instant> {
         let others = [
             self.paths.deadline(),
             self.negotiation.deadline(),
             self.sending.report_at(),
-            self.sending.leave_at(),
             self.receiving.deadline(),
         ];
         others.into_iter().flatten().chain([self.watch.deadline()]).min()
@@ -251,9 +250,6 @@ impl Peer {
         }
         if self.watch.is_lost(now) || self.paths.deadline().is_some_and(|at| at <= now) {
             return Some(PeerDue::CheckPaths);
-        }
-        if self.sending.leave_at().is_some_and(|at| at <= now) {
-            return Some(PeerDue::Leave);
         }
         if self.reports_at().is_some_and(|at| at <= now) {
             return Some(PeerDue::Report);

@@ -93,6 +93,17 @@ pub(super) struct Withdrawn {
     until: Instant,
 }
 
+/// Where the reading of a client's SDPs stands. Until it is idle, nothing else changes what is negotiated.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Progress {
+    #[default]
+    Idle,
+    /// One is being read.
+    Reading,
+    /// The next one is read then: others came too fast before it.
+    Resting(Instant),
+}
+
 /// See the module.
 #[derive(Default)]
 pub(super) struct Negotiation {
@@ -107,18 +118,19 @@ pub(super) struct Negotiation {
     repeated: Option<(u64, u32)>,
     withdrawn: Option<Withdrawn>,
     fingerprint: Option<String>,
-    /// An SDP of the client's is being read. Until it is taken or refused, nothing else changes what is negotiated.
-    is_reading: bool,
-    /// What came after it, in order.
+    progress: Progress,
+    /// The SDPs that are to be read, in order.
     waiting: VecDeque<ClientSdp>,
 }
 
 impl Negotiation {
     pub(super) fn deadline(&self) -> Option<Instant> {
-        if self.is_reading {
-            return None;
-        }
         let unanswered = self.pending.as_ref().map(|pending| pending.sent_at + ANSWER_TIMEOUT);
+        match self.progress {
+            Progress::Idle => {}
+            Progress::Reading => return None,
+            Progress::Resting(until) => return unanswered.into_iter().chain([until]).min(),
+        }
         let held = self.held.as_ref().map(|(_, until)| *until);
         let withdrawn = self.withdrawn.as_ref().map(|withdrawn| withdrawn.until);
         [self.offer_at, unanswered, held, withdrawn].into_iter().flatten().min()
@@ -127,8 +139,11 @@ impl Negotiation {
     pub(super) fn due(&self, now: Instant) -> Option<PeerDue> {
         let is_due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
         let unanswered = self.pending.as_ref().map(|pending| pending.sent_at + ANSWER_TIMEOUT);
-        if self.is_reading {
+        if self.progress == Progress::Reading {
             None
+        } else if let Progress::Resting(until) = self.progress {
+            let repeats = is_due(unanswered).then_some(PeerDue::RepeatOffer);
+            if until <= now { Some(PeerDue::ReadNext) } else { repeats }
         } else if is_due(self.held.as_ref().map(|(_, until)| *until)) {
             Some(PeerDue::TakeHeldOffer)
         } else if is_due(unanswered) {
@@ -142,24 +157,41 @@ impl Negotiation {
         }
     }
 
-    /// Whether an SDP of the client's is being read.
+    /// Whether an SDP of the client's is being read, or one waits until it may be.
     pub(super) fn is_reading(&self) -> bool {
-        self.is_reading
+        self.progress != Progress::Idle
     }
 
     pub(super) fn begin_reading(&mut self) {
-        self.is_reading = true;
+        self.progress = Progress::Reading;
     }
 
     pub(super) fn end_reading(&mut self) {
-        self.is_reading = false;
+        self.progress = Progress::Idle;
     }
 
-    /// Has an SDP wait for the one that is being read.
+    /// Has the SDP that was next wait until then.
+    ///
+    /// # Errors
+    /// The SDP: it is an answer, and the one behind it has overtaken it.
+    pub(super) fn rest(&mut self, until: Instant, sdp: ClientSdp) -> Result<(), ClientSdp> {
+        if sdp.is_answer() && self.waiting.front().is_some_and(ClientSdp::is_answer) {
+            return Err(sdp);
+        }
+        self.waiting.push_front(sdp);
+        self.progress = Progress::Resting(until);
+        Ok(())
+    }
+
+    /// Has an SDP wait for the one that is being read. An answer overtakes one that waits for its time.
     ///
     /// # Errors
     /// The SDP, where too many wait, or more than so many bytes.
     pub(super) fn wait(&mut self, sdp: ClientSdp, max_bytes: usize) -> Result<(), ClientSdp> {
+        let is_resting = matches!(self.progress, Progress::Resting(_));
+        if is_resting && sdp.is_answer() && self.waiting.back().is_some_and(ClientSdp::is_answer) {
+            self.waiting.pop_back();
+        }
         let bytes: usize = self.waiting.iter().chain([&sdp]).map(|sdp| sdp.text().len()).sum();
         if self.waiting.len() == MAX_WAITING || bytes > max_bytes {
             return Err(sdp);
@@ -189,7 +221,7 @@ impl Negotiation {
 
     /// Whether an offer may be made: none is outstanding, in either direction.
     pub(super) fn can_offer(&self) -> bool {
-        self.pending.is_none() && self.held.is_none() && !self.is_reading
+        self.pending.is_none() && self.held.is_none() && !self.is_reading()
     }
 
     /// Whether a new offer may be planned.

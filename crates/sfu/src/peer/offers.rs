@@ -83,7 +83,15 @@ impl Peer {
         Ok(Some(Reading::new(key, &self.id, sdp, negotiated, limits)))
     }
 
-    /// Whether an SDP of its client's is being read.
+    /// Has the SDP that was next to be read wait until then.
+    ///
+    /// # Errors
+    /// The SDP: it is an answer, and the one behind it has overtaken it.
+    pub(crate) fn rest(&mut self, until: Instant, sdp: ClientSdp) -> Result<(), ClientSdp> {
+        self.negotiation.rest(until, sdp)
+    }
+
+    /// Whether an SDP of its client's is being read, or one waits until it may be.
     pub(crate) fn is_reading(&self) -> bool {
         self.negotiation.is_reading()
     }

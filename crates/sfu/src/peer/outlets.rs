@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use str0m::media::Mid;
 
 use crate::rtp::red::Repeater;
-use crate::rtp::{BEGIN, ExtensionIds, Outgoing, SenderReport};
+use crate::rtp::{BEGIN, ExtensionIds, Outgoing, Reception, SenderReport};
 use crate::sdp::Red;
 use crate::srtp::SendWindow;
 
@@ -15,6 +15,9 @@ const REPORT_EVERY: Duration = Duration::from_secs(1);
 /// Retransmitted bytes that a client has to its credit at most. It earns half of what it is sent: one that loses more is
 /// better served by sending less.
 const MAX_CREDIT: i64 = 256 * 1024;
+
+/// Packets between two reports at most: clients report at least every few seconds. More is nonsense.
+const MAX_REPORTED: u32 = 1 << 16;
 
 /// Bytes that may be retransmitted.
 #[derive(Debug)]
@@ -83,6 +86,8 @@ pub(super) struct Outlet {
     pub(super) repeater: Repeater,
     packets: u32,
     octets: u32,
+    /// The highest sequence number that the client has reported.
+    reported: Option<u32>,
     /// The last timestamp.
     timestamp: Option<u32>,
     /// What the next report begins with: the last timestamp, when it was captured, and the clock rate.
@@ -104,14 +109,15 @@ impl Outlet {
             repeater: Repeater::default(),
             packets: 0,
             octets: 0,
+            reported: None,
             timestamp: None,
             last: None,
             report_at: None,
         }
     }
 
-    /// Notes that a packet is sent.
-    pub(super) fn sent(&mut self, now: Instant, outgoing: &Outgoing) {
+    /// Notes that a packet is sent. Gives when a report is due.
+    fn sent(&mut self, now: Instant, outgoing: &Outgoing) -> Instant {
         let bytes = outgoing.payload().len();
         self.packets = self.packets.wrapping_add(1);
         self.octets = self.octets.wrapping_add(bytes as u32);
@@ -123,7 +129,19 @@ impl Outlet {
         }
         self.timestamp = Some(outgoing.timestamp);
         self.last = Some((outgoing.timestamp, outgoing.incoming.captured, clock_rate));
-        self.report_at.get_or_insert(now);
+        *self.report_at.get_or_insert(now)
+    }
+
+    /// Takes a client's report. Gives how many packets arrived since the one before, and how many did not.
+    pub(super) fn reported(&mut self, reception: &Reception) -> (u32, u32) {
+        self.is_known = true;
+        let before = self.reported.replace(reception.highest);
+        let expected = before.map_or(0, |before| reception.highest.wrapping_sub(before));
+        if expected > MAX_REPORTED {
+            return (0, 0);
+        }
+        let lost = expected * u32::from(reception.lost) / 256;
+        (expected - lost, lost)
     }
 
     /// The payload type of a packet's retransmission, if there may be one more.
@@ -166,17 +184,21 @@ impl Outlet {
 
 /// Those of one client.
 #[derive(Default)]
-pub(super) struct Outlets(Vec<Outlet>);
+pub(super) struct Outlets {
+    streams: Vec<Outlet>,
+    /// When the next report is due, or earlier: asked for with each packet.
+    report_at: Option<Instant>,
+}
 
 impl Outlets {
     /// The SSRCs of all.
     pub(super) fn ssrcs(&self) -> Vec<u32> {
-        self.0.iter().map(|outlet| outlet.terms.ssrc).collect()
+        self.streams.iter().map(|outlet| outlet.terms.ssrc).collect()
     }
 
     /// Something was negotiated.
     pub(super) fn renegotiated(&mut self, is_gone: impl Fn(u32) -> bool) {
-        for outlet in &mut self.0 {
+        for outlet in &mut self.streams {
             outlet.freshness = match is_gone(outlet.terms.ssrc) {
                 true => Freshness::Gone,
                 false => Freshness::Stale,
@@ -186,7 +208,10 @@ impl Outlets {
 
     /// Whether an outlet is there, and its terms are those that were negotiated.
     pub(super) fn is_current(&self, key: OutletKey) -> bool {
-        let outlet = self.0.get(key.index).filter(|outlet| outlet.terms.ssrc == key.ssrc);
+        let outlet = self
+            .streams
+            .get(key.index)
+            .filter(|outlet| outlet.terms.ssrc == key.ssrc);
         outlet.is_some_and(|outlet| outlet.freshness == Freshness::Current)
     }
 
@@ -194,9 +219,9 @@ impl Outlets {
     /// subscription begins, whose numbers follow those that were used.
     pub(super) fn follow(&mut self, key: Option<OutletKey>, mid: Mid, terms: Terms) -> OutletKey {
         let ssrc = terms.ssrc;
-        let known = self.0.iter().position(|outlet| outlet.terms.ssrc == ssrc);
+        let known = self.streams.iter().position(|outlet| outlet.terms.ssrc == ssrc);
         let index = known.unwrap_or_else(|| self.place(mid, &terms));
-        let outlet = &mut self.0[index];
+        let outlet = &mut self.streams[index];
         (outlet.terms, outlet.freshness) = (terms, Freshness::Current);
         let goes_on = key.filter(|key| key.ssrc == ssrc);
         goes_on.unwrap_or(OutletKey {
@@ -209,45 +234,60 @@ impl Outlets {
     /// Makes an outlet, in the place of one that is gone.
     fn place(&mut self, mid: Mid, terms: &Terms) -> usize {
         let new = Outlet::new(mid, terms.clone());
-        let gone = self.0.iter().position(|outlet| outlet.freshness == Freshness::Gone);
+        let gone = self
+            .streams
+            .iter()
+            .position(|outlet| outlet.freshness == Freshness::Gone);
         match gone {
             Some(index) => {
-                self.0[index] = new;
+                self.streams[index] = new;
                 index
             }
             None => {
-                self.0.push(new);
-                self.0.len() - 1
+                self.streams.push(new);
+                self.streams.len() - 1
             }
         }
     }
 
     /// The outlet of a key, unless its stream has ended.
     pub(super) fn get(&mut self, key: OutletKey) -> Option<&mut Outlet> {
-        self.0.get_mut(key.index).filter(|outlet| outlet.terms.ssrc == key.ssrc)
+        self.streams
+            .get_mut(key.index)
+            .filter(|outlet| outlet.terms.ssrc == key.ssrc)
+    }
+
+    /// Notes that a packet is sent.
+    pub(super) fn sent(&mut self, now: Instant, key: OutletKey, outgoing: &Outgoing) {
+        if let Some(outlet) = self.get(key) {
+            let report_at = outlet.sent(now, outgoing);
+            self.report_at = self.report_at.into_iter().chain([report_at]).min();
+        }
     }
 
     /// The m-line of a stream.
     pub(super) fn by_ssrc(&mut self, ssrc: u32) -> Option<&mut Outlet> {
-        self.0.iter_mut().find(|outlet| outlet.terms.ssrc == ssrc)
+        self.streams.iter_mut().find(|outlet| outlet.terms.ssrc == ssrc)
     }
 
     /// One by which padding can go out.
     pub(super) fn for_padding(&mut self) -> Option<&mut Outlet> {
-        let mut outlets = self.0.iter_mut();
+        let mut outlets = self.streams.iter_mut();
         outlets.find(|outlet| outlet.freshness != Freshness::Gone && outlet.padding().is_some())
     }
 
     /// When a report is due.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.0.iter().filter_map(|outlet| outlet.report_at).min()
+        self.report_at
     }
 
     /// The reports that are due, each with its CNAME.
     pub(super) fn reports(&mut self, now: Instant, ntp: u64) -> Vec<(SenderReport, String)> {
-        let due = self.0.iter_mut();
-        due.filter_map(|outlet| Some((outlet.report(now, ntp)?, outlet.terms.cname.clone())))
-            .collect()
+        let streams = self.streams.iter_mut();
+        let reports = streams.filter_map(|outlet| Some((outlet.report(now, ntp)?, outlet.terms.cname.clone())));
+        let reports = reports.collect();
+        self.report_at = self.streams.iter().filter_map(|outlet| outlet.report_at).min();
+        reports
     }
 
     /// The m-line of a stream, and the extended number of a packet of it.
@@ -302,6 +342,21 @@ mod tests {
         assert!(credit.spend(300) && credit.spend(200) && !credit.spend(1));
         credit.earn(10 * MAX_CREDIT);
         assert!(credit.spend(MAX_CREDIT) && !credit.spend(1), "no more is saved up");
+    }
+
+    #[test]
+    fn a_clients_reports_tell_what_arrived_in_between() {
+        let mut outlet = Outlet::new("a".into(), terms(7));
+        let mut report = |highest, lost| {
+            let reception = Reception { ssrc: 7, lost, highest };
+            outlet.reported(&reception)
+        };
+        assert_eq!(report(1_000, 255), (0, 0), "nobody knows since when");
+        assert_eq!(report(1_100, 64), (75, 25));
+        assert_eq!(report(1_100, 0), (0, 0));
+        assert_eq!(report(1_000, 0), (0, 0), "an older one");
+        assert_eq!(report(u32::MAX, 0), (0, 0), "nonsense");
+        assert_eq!(report(9, 0), (10, 0));
     }
 
     #[test]

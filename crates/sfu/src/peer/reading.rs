@@ -28,6 +28,10 @@ pub(crate) enum ClientSdp {
 }
 
 impl ClientSdp {
+    pub(super) fn is_answer(&self) -> bool {
+        matches!(self, Self::Answer(_))
+    }
+
     pub(super) fn text(&self) -> &str {
         match self {
             Self::Offer(offer) => &offer.sdp,

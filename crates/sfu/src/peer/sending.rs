@@ -1,6 +1,7 @@
 //! What a client is sent: media of others, written and sealed when it goes out, and reports.
 
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::time::{Duration, Instant, SystemTime};
 
 use str0m::media::Mid;
@@ -13,6 +14,7 @@ use super::session::{Fault, Session};
 use super::waiting::{Waiting, WaitingLine};
 use crate::config::Transport;
 use crate::congestion::Control;
+use crate::outbox::Outbox;
 use crate::rtp::{Departure, ExtensionIds, Feedback, Outgoing, dependency_descriptor, goodbyes, transport_feedback};
 use crate::sdp::Outline;
 use crate::srtp::{Profile, Receiver, Sender};
@@ -53,6 +55,19 @@ struct Srtp {
     receiver: Receiver,
 }
 
+/// Where packets go that leave: to an address, by an outbox.
+struct Exit<'a, O> {
+    address: (Transport, SocketAddr),
+    outbox: &'a mut O,
+}
+
+impl<O: Outbox> Exit<'_, O> {
+    fn send(&mut self, packet: Range<usize>) {
+        let (transport, destination) = self.address;
+        self.outbox.send(transport, destination, packet);
+    }
+}
+
 /// See the module.
 pub(super) struct Sending {
     wall: WallClock,
@@ -62,9 +77,6 @@ pub(super) struct Sending {
     control: Control,
     redundancy: Redundancy,
 }
-
-/// Where a sealed packet goes.
-pub(crate) type Addressed = (Transport, SocketAddr, Vec<u8>);
 
 /// What a client says of what it is sent.
 #[derive(Debug, Default)]
@@ -128,7 +140,8 @@ impl Sending {
         is_sealed.then_some(compound)
     }
 
-    fn write(&mut self, now: Instant, waiting: &Waiting) -> Option<Vec<u8>> {
+    /// Writes a packet, seals and sends it. `None`: it cannot be sent.
+    fn write(&mut self, now: Instant, waiting: &Waiting, exit: &mut Exit<'_, impl Outbox>) -> Option<()> {
         let Waiting {
             key,
             outgoing,
@@ -157,24 +170,28 @@ impl Sending {
             repeats: is_repair.then_some(index as u16),
             redundant: red.map(|_| &outlet.repeater),
         };
-        let mut packet = Vec::with_capacity(outgoing.payload().len() + 64 + Sender::OVERHEAD);
-        let (header, redundant) = outgoing.write(&outlet.terms.ids, &departure, &mut packet);
+        let space = exit.outbox.space();
+        let begin = space.len();
+        let (header, redundant) = outgoing.write(&outlet.terms.ids, &departure, space);
         if red.is_some() {
             self.redundancy.sent(now, redundant);
         }
-        if !*is_repair {
-            outlet.sent(now, outgoing);
-        }
         let is_numbered = outlet.terms.ids.transport_sequence.is_some();
-        let is_sealed = srtp.sender.seal_rtp(&mut packet, header, ssrc, ticket);
-        is_sealed.then(|| {
-            self.control.depart(now, packet.len(), is_numbered);
-            packet
-        })
+        if !*is_repair {
+            self.outlets.sent(now, *key, outgoing);
+        }
+        if !srtp.sender.seal_rtp(space, begin..begin + header, ssrc, ticket) {
+            return None;
+        }
+        let packet = begin..space.len();
+        self.control.depart(now, packet.len(), is_numbered);
+        exit.send(packet);
+        Some(())
     }
 
-    /// A packet of padding. `None`: nothing was sent yet that it could go with, or the client would not report it.
-    fn write_padding(&mut self, now: Instant) -> Option<Vec<u8>> {
+    /// Sends a packet of padding and gives its length. `None`: nothing was sent yet that it could go with, or the client would not
+    /// report it.
+    fn write_padding(&mut self, now: Instant, exit: &mut Exit<'_, impl Outbox>) -> Option<usize> {
         let srtp = self.srtp.as_ref()?;
         let outlet = self.outlets.for_padding()?;
         let (ssrc, payload_type, timestamp) = outlet.padding()?;
@@ -190,40 +207,43 @@ impl Sending {
             repeats: None,
             redundant: None,
         };
-        let mut packet = Vec::new();
-        let header = departure.write_padding(&outlet.terms.ids, timestamp, &mut packet);
-        let is_sealed = srtp.sender.seal_rtp(&mut packet, header, ssrc, ticket);
-        is_sealed.then(|| {
-            self.control.depart(now, packet.len(), true);
-            packet
-        })
+        let space = exit.outbox.space();
+        let begin = space.len();
+        let header = departure.write_padding(&outlet.terms.ids, timestamp, space);
+        if !srtp.sender.seal_rtp(space, begin..begin + header, ssrc, ticket) {
+            return None;
+        }
+        let packet = begin..space.len();
+        let length = packet.len();
+        self.control.depart(now, length, true);
+        exit.send(packet);
+        Some(length)
     }
 
     /// Writes and seals what waits: audio, then what may leave by now, and the probe that is due.
-    fn leave(&mut self, now: Instant, mut send: impl FnMut(Vec<u8>)) {
+    fn leave(&mut self, now: Instant, exit: &mut Exit<'_, impl Outbox>) {
         self.control.begin(now, self.line.bytes());
         while let Some(waiting) = self.line.pop_audio() {
-            self.write(now, &waiting).into_iter().for_each(&mut send);
+            self.write(now, &waiting, exit);
         }
         while !self.line.is_empty() && self.control.may_send(now) {
             if let Some(waiting) = self.line.pop() {
-                self.write(now, &waiting).into_iter().for_each(&mut send);
+                self.write(now, &waiting, exit);
             }
         }
         if self.control.probe_at().is_some_and(|at| at <= now) {
-            self.probe(now, send);
+            self.probe(now, exit);
         }
     }
 
-    fn probe(&mut self, now: Instant, mut send: impl FnMut(Vec<u8>)) {
+    fn probe(&mut self, now: Instant, exit: &mut Exit<'_, impl Outbox>) {
         let can_probe = self.outlets.for_padding().is_some();
         let mut due = self.control.probe(now, can_probe).unwrap_or_default();
         while due > 0 {
-            let Some(packet) = self.write_padding(now) else {
+            let Some(length) = self.write_padding(now, exit) else {
                 return;
             };
-            due = due.saturating_sub(packet.len());
-            send(packet);
+            due = due.saturating_sub(length);
         }
     }
 
@@ -342,25 +362,23 @@ impl Peer {
     }
 
     /// Writes and seals what may leave: subscriber by subscriber, while its keys are at hand.
-    pub(crate) fn flush(&mut self, now: Instant, mut send: impl FnMut(Addressed)) {
+    pub(crate) fn flush(&mut self, now: Instant, outbox: &mut impl Outbox) {
         let has_keys = self.sending.srtp(&self.session).is_some();
         match self.paths.selected().filter(|_| has_keys) {
-            Some((transport, destination)) => self.sending.leave(now, |packet| send((transport, destination, packet))),
+            Some(address) => self.sending.leave(now, &mut Exit { address, outbox }),
             None => self.sending.line.clear(),
         }
     }
 
     /// Tells the client what is due about what it is sent, and what it sends.
-    pub(crate) fn report(&mut self, now: Instant, mut send: impl FnMut(Addressed)) {
+    pub(crate) fn report(&mut self, now: Instant, mut send: impl FnMut((Transport, SocketAddr), Vec<u8>)) {
         let packets = self
             .sending
             .reports(now)
             .chain(self.receiving.messages(now, self.paths.round_trip()));
         let compounds = self.sending.seal_rtcp(&self.session, packets);
-        if let Some((transport, destination)) = self.paths.selected() {
-            for packet in compounds {
-                send((transport, destination, packet));
-            }
+        if let Some(address) = self.paths.selected() {
+            compounds.into_iter().for_each(|packet| send(address, packet));
         }
     }
 
@@ -374,17 +392,18 @@ impl Peer {
         if let Some(bits) = feedback.estimate {
             control.estimated_by_client(now, bits);
         }
+        let outlets = &mut self.sending.outlets;
+        let counts = feedback.reported.iter().filter_map(|reception| {
+            let outlet = outlets.by_ssrc(reception.ssrc)?;
+            Some(outlet.reported(reception))
+        });
+        let (arrived, lost) = counts.fold((0, 0), |sum, count| (sum.0 + count.0, sum.1 + count.1));
+        control.counted(now, arrived, lost);
         let is_estimate_new = control.is_news();
         self.sending.redundancy.turn(now, control.loses(now));
         let is_redundancy_new = self.sending.redundancy.is_news();
         for (ssrc, ntp, rtp) in &feedback.sent {
             self.receiving.reported(now, *ssrc, *ntp, *rtp);
-        }
-        let outlets = &mut self.sending.outlets;
-        for ssrc in &feedback.reported {
-            if let Some(outlet) = outlets.by_ssrc(*ssrc) {
-                outlet.is_known = true;
-            }
         }
         let wanted = feedback.keyframes.iter();
         Some(Wishes {

@@ -40,7 +40,7 @@ pub(crate) use pictures::Pictures;
 pub(crate) use place::{Place, SwitchUp};
 pub(crate) use requests::{full_intra, nack, picture_loss, receiver_reports};
 pub(crate) use rewrite::{BEGIN, Rewrite, Time};
-pub(crate) use rtcp::{Feedback, SenderReport, goodbyes, transport_feedback};
+pub(crate) use rtcp::{Feedback, Reception, SenderReport, goodbyes, transport_feedback};
 pub(crate) use serialize::serialize;
 #[cfg(feature = "fuzzing")]
 pub(crate) use structure::Structures;

@@ -21,7 +21,7 @@ const MAX_MISSING: usize = 512;
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Feedback {
     /// Streams of which it has received something: it knows their MID.
-    pub(crate) reported: Vec<u32>,
+    pub(crate) reported: Vec<Reception>,
     /// Streams of which it wants a keyframe.
     pub(crate) keyframes: Vec<u32>,
     /// Packets that it misses, by stream and sequence number.
@@ -30,6 +30,26 @@ pub(crate) struct Feedback {
     pub(crate) sent: Vec<(u32, u64, u32)>,
     /// What the client can be sent, in bits per second, as it sees it (draft-alvestrand-rmcat-remb-03).
     pub(crate) estimate: Option<u64>,
+}
+
+/// What a client says in a report block of a stream (RFC 3550 section 6.4.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Reception {
+    pub(crate) ssrc: u32,
+    /// How much did not come since the report before, in 256ths.
+    pub(crate) lost: u8,
+    /// The highest extended sequence number that came.
+    pub(crate) highest: u32,
+}
+
+impl Reception {
+    fn read(block: &[u8]) -> Option<Self> {
+        Some(Self {
+            ssrc: word(block, 0)?,
+            lost: *block.get(4)?,
+            highest: word(block, 8)?,
+        })
+    }
 }
 
 impl Feedback {
@@ -58,7 +78,7 @@ impl Feedback {
 
     fn reports(&mut self, blocks: Option<&[u8]>, count: u8) {
         let blocks = blocks.unwrap_or_default().chunks_exact(24).take(count.into());
-        self.reported.extend(blocks.filter_map(|block| word(block, 0)));
+        self.reported.extend(blocks.filter_map(Reception::read));
     }
 
     fn nack(&mut self, body: &[u8]) {
@@ -169,7 +189,14 @@ mod tests {
 
     #[test]
     fn feedback_is_read_up_to_what_is_malformed() {
-        let report = [[0x81, RR, 0, 7].as_slice(), &[0, 0, 0, 1], &[0, 0, 0, 9], &[0; 20]].concat();
+        let report = [
+            [0x81, RR, 0, 7].as_slice(),
+            &[0, 0, 0, 1],
+            &[0, 0, 0, 9],
+            &[64, 0, 0, 4, 0, 1, 0, 2],
+            &[0; 12],
+        ]
+        .concat();
         let nack = [0x81, RTPFB, 0, 3, 0, 0, 0, 1, 0, 0, 0, 9, 0xff, 0xff, 0, 0b101];
         let pli = [0x81, PSFB, 0, 2, 0, 0, 0, 1, 0, 0, 0, 8];
         let fir = [0x84, PSFB, 0, 4, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 7, 1, 0, 0, 0];
@@ -191,7 +218,11 @@ mod tests {
         let compound = [&report[..], &nack, &pli, &fir, &estimate, &sent].concat();
         let feedback = Feedback::read(&compound);
         let expected = Feedback {
-            reported: vec![9],
+            reported: vec![Reception {
+                ssrc: 9,
+                lost: 64,
+                highest: 0x1_0002,
+            }],
             keyframes: vec![8, 7],
             missing: vec![(9, 0xffff), (9, 0), (9, 2)],
             sent: vec![(5, 0x0102_0304_0506_0708, 6)],

@@ -76,7 +76,12 @@ impl Shard {
 
     /// Sets the timer of a peer.
     pub(super) fn arm(&mut self, key: PeerKey) {
-        if let Some(at) = self.peers.get(key).and_then(Peer::deadline) {
+        let Some(peer) = self.peers.get(key) else {
+            return;
+        };
+        // Where packets may leave already, the peer is in line to be driven.
+        let leave_at = peer.leave_at().filter(|at| *at > self.clock.now());
+        if let Some(at) = peer.deadline().into_iter().chain(leave_at).min() {
             self.clock.arm(at, Timer::Peer(key));
         }
     }
@@ -87,13 +92,16 @@ impl Shard {
             match due {
                 PeerDue::Close => return self.close(key, CloseReason::IceTimeout),
                 PeerDue::CheckPaths => self.check_paths(key),
+                PeerDue::ReadNext => self.go_on_reading(key),
                 PeerDue::TakeHeldOffer => self.take_held(key),
-                PeerDue::Leave => self.flush(key),
                 PeerDue::Report => self.report(key),
                 PeerDue::GoOn => self.go_on(key),
                 PeerDue::RepeatOffer => self.repeat_offer(key),
                 PeerDue::MakeOffer => self.make_offer(key),
             }
+        }
+        if self.peers.get(key).and_then(Peer::leave_at).is_some_and(|at| at <= now) {
+            self.peers.line_up(key);
         }
         self.arm(key);
     }

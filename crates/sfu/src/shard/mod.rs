@@ -13,6 +13,7 @@ mod tests;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::time::{Instant, SystemTime};
 
 use crate::bucket::Bucket;
@@ -21,7 +22,8 @@ use crate::config::{ShardConfig, Transport};
 use crate::demux::Demux;
 use crate::event::{Body, CloseReason, Event, Recipient, TransportState};
 use crate::ids::{PeerId, PeerKey, RoomId};
-use crate::peer::{Addressed, Blocked, ClientOffer, Mode, Reading, Said, SessionFactory, WallClock};
+use crate::outbox::Outbox;
+use crate::peer::{Blocked, ClientOffer, Mode, Reading, Said, SessionFactory, WallClock};
 use crate::per_source::PerSource;
 use crate::queue::Queue;
 use crate::router::{Allotment, Router};
@@ -32,24 +34,28 @@ use older_dtls::OlderDtls;
 use peers::Peers;
 use sdp_rates::SdpRates;
 
-/// A packet to send.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Transmit {
-    /// The transport protocol.
-    pub transport: Transport,
-    /// Where to.
-    pub destination: SocketAddr,
-    /// The packet, without RFC 4571 length octets.
-    pub contents: Vec<u8>,
+/// A packet that waits to be sent: anything but media, which is written when it leaves.
+struct Transmit {
+    transport: Transport,
+    destination: SocketAddr,
+    contents: Vec<u8>,
 }
 
-impl From<Addressed> for Transmit {
-    fn from((transport, destination, contents): Addressed) -> Self {
-        Self {
-            transport,
-            destination,
-            contents,
-        }
+/// Counts what is sent.
+struct Counting<'a, O> {
+    outbox: &'a mut O,
+    stats: &'a mut ShardStats,
+}
+
+impl<O: Outbox> Outbox for Counting<'_, O> {
+    fn space(&mut self) -> &mut Vec<u8> {
+        self.outbox.space()
+    }
+
+    fn send(&mut self, transport: Transport, destination: SocketAddr, packet: Range<usize>) {
+        self.stats.packets_out += 1;
+        self.stats.bytes_out += packet.len() as u64;
+        self.outbox.send(transport, destination, packet);
     }
 }
 
@@ -255,19 +261,19 @@ impl Shard {
         }
     }
 
-    /// The next packet to send.
-    pub fn poll_transmit(&mut self) -> Option<Transmit> {
-        // A peer is driven when what the last one sent was taken: a packet for many subscribers does not fill the queue.
-        let transmit = loop {
-            match self.transmits.pop() {
-                Some(transmit) => break transmit,
-                None if self.drive_next() => {}
-                None => return None,
-            }
-        };
-        self.stats.packets_out += 1;
-        self.stats.bytes_out += transmit.contents.len() as u64;
-        Some(transmit)
+    /// Sends what waits, and what one peer may send by now. `false`: there is nothing more.
+    pub fn send(&mut self, now: Instant, outbox: &mut impl Outbox) -> bool {
+        self.clock.advance(now);
+        self.send_waiting(outbox);
+        self.drive_next(outbox)
+    }
+
+    fn send_waiting(&mut self, outbox: &mut impl Outbox) {
+        let Self { transmits, stats, .. } = self;
+        let mut outbox = Counting { outbox, stats };
+        while let Some(transmit) = transmits.pop() {
+            outbox.post(transmit.transport, transmit.destination, &transmit.contents);
+        }
     }
 
     /// The next TCP address that no peer uses any more: nothing will be sent there after what was sent before. Some thousand
@@ -276,9 +282,8 @@ impl Shard {
         self.demux.poll_forgotten()
     }
 
-    /// The next event for the hub.
+    /// The next event for the hub. To be polled after [`Self::send`].
     pub fn poll_event(&mut self) -> Option<Event> {
-        while self.drive_next() {}
         self.events.pop()
     }
 

@@ -133,8 +133,11 @@ impl Shard {
             let has_negotiated = peer.has_negotiated();
             let next = match (peer.next_waiting(), has_negotiated) {
                 // Those before it may have been wrong.
-                (Some(ClientSdp::Answer(_)), true) if !self.sdp_rates.reads_answer(self.clock.now(), id) => {
-                    Err(refusal(id, RefusalCode::Overloaded, TOO_MANY.into()))
+                (Some(answer @ ClientSdp::Answer(_)), true) if !self.sdp_rates.reads_answer(self.clock.now(), id) => {
+                    match self.rest(key, answer) {
+                        Ok(_) => return,
+                        overtaken => overtaken,
+                    }
                 }
                 (Some(next), true) => self.read(key, next),
                 // Its session may be half changed by the offer that was refused.
@@ -147,6 +150,26 @@ impl Shard {
                 (None, false) => return self.forget_unopened(key),
             };
             self.say(next);
+        }
+    }
+
+    /// Has an answer wait: it may be right, but too many before it were wrong.
+    fn rest(&mut self, key: PeerKey, answer: ClientSdp) -> Result<Outcome, Refusal> {
+        let until = self.clock.now() + WAIT;
+        if let Some(peer) = self.peers.get_mut(key) {
+            let rests = peer.rest(until, answer);
+            rests.map_err(|_| refusal(peer.id(), RefusalCode::Overloaded, TOO_MANY.into()))?;
+        }
+        self.arm(key);
+        Ok(Outcome::Held)
+    }
+
+    /// Reads the SDP that has waited for its time.
+    pub(super) fn go_on_reading(&mut self, key: PeerKey) {
+        if let Some(peer) = self.peers.get_mut(key) {
+            peer.end_reading();
+            let id = peer.id().clone();
+            self.read_next(&id);
         }
     }
 
@@ -324,14 +347,14 @@ impl Shard {
     }
 
     pub(super) fn answer(&mut self, key: PeerKey, sdp: String) -> Result<Outcome, Refusal> {
-        let Some(id) = self.peers.get(key).map(|peer| peer.id().clone()) else {
+        let Some((id, is_reading)) = self.peers.get(key).map(|peer| (peer.id().clone(), peer.is_reading())) else {
             return Ok(Outcome::Done);
         };
-        if !self.sdp_rates.reads_answer(self.clock.now(), &id) {
-            return Err(refusal(&id, RefusalCode::Overloaded, TOO_MANY.into()));
-        }
         self.check_length(&sdp).map_err(|reason| invalid(&id, reason))?;
-        self.read(key, ClientSdp::Answer(sdp))
+        match is_reading || self.sdp_rates.reads_answer(self.clock.now(), &id) {
+            true => self.read(key, ClientSdp::Answer(sdp)),
+            false => self.rest(key, ClientSdp::Answer(sdp)),
+        }
     }
 
     fn take_answer(&mut self, key: PeerKey, id: &PeerId, sdp: &str, found: Found) -> Result<Outcome, Refusal> {

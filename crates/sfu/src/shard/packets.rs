@@ -7,13 +7,14 @@ use str0m::format::{Codec, PayloadParams};
 use str0m::media::Mid;
 
 use super::clock::Timer;
-use super::{Shard, Transmit};
+use super::{Counting, Shard, Transmit};
 use crate::budget::Verdict;
 use crate::command::RefusalCode;
 use crate::config::Transport;
 use crate::demux::{Class, classify};
 use crate::event::{Body, CloseReason, Scope, TransportState, Undecodable};
 use crate::ids::PeerKey;
+use crate::outbox::Outbox;
 use crate::peer::{Arrival, Failure, PathChange, Peer, PeerOutput, Received, Turn};
 use crate::router::{Delivery, KeyframeRequest};
 use crate::rtp::Packet;
@@ -242,33 +243,30 @@ impl Shard {
 
     /// Drives the peer that has waited longest. `false`: none waits. One after the other, so that packets to one client are
     /// adjacent.
-    pub(super) fn drive_next(&mut self) -> bool {
-        let now = self.clock.now();
-        let Some((key, has_advanced)) = self.peers.drive_next(now) else {
+    pub(super) fn drive_next(&mut self, outbox: &mut impl Outbox) -> bool {
+        let Some((key, has_advanced)) = self.peers.drive_next(self.clock.now()) else {
             return false;
         };
         if has_advanced {
             self.drain(key);
+            self.send_waiting(outbox);
         }
-        self.flush(key);
-        if self.peers.get(key).and_then(Peer::deadline).is_some_and(|at| at <= now) {
-            self.arm(key);
-        }
+        self.flush(key, outbox);
         self.settle();
         true
     }
 
     /// Sends what may leave for a peer. The rest waits until it may.
-    pub(super) fn flush(&mut self, key: PeerKey) {
+    fn flush(&mut self, key: PeerKey, outbox: &mut impl Outbox) {
         let now = self.clock.now();
-        let Self { peers, transmits, .. } = self;
-        let leave_at = peers.confine(key, |peer| {
-            peer.flush(now, |packet| {
-                transmits.push(packet.into());
-            });
-            peer.leave_at()
+        let Self { peers, stats, .. } = self;
+        let mut outbox = Counting { outbox, stats };
+        let due = peers.confine(key, |peer| {
+            peer.flush(now, &mut outbox);
+            let report = peer.reports_at().filter(|at| *at <= now);
+            peer.leave_at().into_iter().chain(report).min()
         });
-        if let Some(at) = leave_at.flatten() {
+        if let Some(at) = due.flatten() {
             self.clock.arm(at, Timer::Peer(key));
         }
     }
@@ -359,8 +357,12 @@ impl Shard {
         let now = self.clock.now();
         let Self { peers, transmits, .. } = self;
         peers.confine(key, |peer| {
-            peer.report(now, |packet| {
-                transmits.push(packet.into());
+            peer.report(now, |(transport, destination), contents| {
+                transmits.push(Transmit {
+                    transport,
+                    destination,
+                    contents,
+                });
             });
         });
     }

@@ -133,9 +133,16 @@ impl Peers {
     pub(super) fn wake(&mut self, key: PeerKey) {
         if let Some(entry) = self.entries.get_mut(key) {
             entry.wakes_session = true;
-            if !std::mem::replace(&mut entry.is_waiting, true) {
-                self.waiting.push_back(key);
-            }
+            self.line_up(key);
+        }
+    }
+
+    /// Puts a peer last in line to be driven.
+    pub(super) fn line_up(&mut self, key: PeerKey) {
+        if let Some(entry) = self.entries.get_mut(key)
+            && !std::mem::replace(&mut entry.is_waiting, true)
+        {
+            self.waiting.push_back(key);
         }
     }
 
@@ -160,9 +167,7 @@ impl Peers {
     pub(super) fn deliver_again(&mut self, key: PeerKey, outlet: OutletKey, outgoing: Outgoing) {
         if let Some(entry) = self.entries.get_mut(key) {
             entry.peer.write_again(outlet, outgoing);
-            if !std::mem::replace(&mut entry.is_waiting, true) {
-                self.waiting.push_back(key);
-            }
+            self.line_up(key);
         }
     }
 

@@ -1,5 +1,7 @@
 //! Panics of a session, which only a test inside can cause.
 
+use std::net::SocketAddr;
+use std::ops::Range;
 use std::time::{Instant, SystemTime};
 
 use str0m::RtcConfig;
@@ -7,8 +9,8 @@ use str0m::media::{Direction, MediaKind};
 
 use super::Shard;
 use crate::{
-    Body, CloseReason, Command, Heard, Limits, LocalCandidate, Outcome, PeerId, Recipient, RecordingId, ShardConfig,
-    StopReason, Transport, TransportId, TransportState,
+    Body, CloseReason, Command, Heard, Limits, LocalCandidate, Outbox, Outcome, PeerId, Recipient, RecordingId,
+    ShardConfig, StopReason, Transport, TransportId, TransportState,
 };
 
 fn shard(now: Instant) -> Shard {
@@ -56,7 +58,21 @@ fn join_recorded(shard: &mut Shard, now: Instant, transport: &str, recording: Op
     assert!(matches!(shard.finish_reading(now, read), Ok(Outcome::Answer { .. })));
 }
 
+/// What is sent is of no interest here.
+struct Void(Vec<u8>);
+
+impl Outbox for Void {
+    fn space(&mut self) -> &mut Vec<u8> {
+        self.0.clear();
+        &mut self.0
+    }
+
+    fn send(&mut self, _: Transport, _: SocketAddr, _: Range<usize>) {}
+}
+
 fn closed(shard: &mut Shard) -> Vec<(TransportId, TransportState)> {
+    let mut void = Void(Vec::new());
+    while shard.send(shard.clock.now(), &mut void) {}
     std::iter::from_fn(|| shard.poll_event())
         .filter_map(|event| match (event.to, event.body) {
             (Recipient::Peer(peer), Body::TransportState(state)) => Some((peer.transport, state)),

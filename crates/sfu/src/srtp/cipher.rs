@@ -1,5 +1,7 @@
 //! One direction of RTP or RTCP under its session keys.
 
+use std::ops::Range;
+
 use aws_lc_rs::aead::{AES_128_GCM, AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use aws_lc_rs::cipher::{AES_128, EncryptingKey, EncryptionContext, UnboundCipherKey};
 use aws_lc_rs::constant_time::verify_slices_are_equal;
@@ -8,8 +10,6 @@ use aws_lc_rs::iv::FixedLength;
 
 use super::keys::{MasterKey, Profile, SessionKeys, Stream};
 
-/// Bytes of a tag of AES-GCM.
-const GCM_TAG: usize = 16;
 /// Bytes of a tag of HMAC-SHA1, cut (RFC 3711 section 5.2).
 const CM_TAG: usize = 10;
 /// Bytes of RTCP that are not encrypted: the first header and the SSRC.
@@ -55,21 +55,21 @@ impl Cipher {
         }
     }
 
-    /// Encrypts an RTP packet whose header has `header` bytes, and adds the tag. `index` is the packet's (RFC 3711 section
-    /// 3.3.1), which must not have been used with this SSRC before. `false`: the library refuses.
-    pub(super) fn seal_rtp(&self, packet: &mut Vec<u8>, header: usize, ssrc: u32, index: u64) -> bool {
+    /// Encrypts an RTP packet at the end of a buffer, where its header is at `header`, and adds the tag. `index` is the packet's
+    /// (RFC 3711 section 3.3.1), which must not have been used with this SSRC before. `false`: the library refuses.
+    pub(super) fn seal_rtp(&self, buffer: &mut Vec<u8>, header: Range<usize>, ssrc: u32, index: u64) -> bool {
         match self {
             Self::Gcm { key, salt } => {
                 let nonce = Nonce::assume_unique_for_key(gcm_iv(salt, ssrc, index));
-                let (clear, payload) = packet.split_at_mut(header);
-                let sealed = key.seal_in_place_separate_tag(nonce, Aad::from(&*clear), payload);
-                sealed.map(|tag| packet.extend_from_slice(tag.as_ref())).is_ok()
+                let (clear, payload) = buffer.split_at_mut(header.end);
+                let sealed = key.seal_in_place_separate_tag(nonce, Aad::from(&clear[header.start..]), payload);
+                sealed.map(|tag| buffer.extend_from_slice(tag.as_ref())).is_ok()
             }
             Self::Cm(cm) => {
                 let CounterMode { key, salt, mac } = &**cm;
-                let is_encrypted = counter_mode(key, cm_iv(salt, ssrc, index), &mut packet[header..]);
+                let is_encrypted = counter_mode(key, cm_iv(salt, ssrc, index), &mut buffer[header.end..]);
                 let rollovers = ((index >> 16) as u32).to_be_bytes();
-                packet.extend_from_slice(&cm_tag(mac, &[packet, &rollovers]));
+                buffer.extend_from_slice(&cm_tag(mac, &[&buffer[header.start..], &rollovers]));
                 is_encrypted
             }
         }
@@ -202,6 +202,3 @@ fn cm_tag(key: &hmac::Key, parts: &[&[u8]]) -> [u8; CM_TAG] {
     tag.copy_from_slice(&context.sign().as_ref()[..CM_TAG]);
     tag
 }
-
-/// Room for a packet's tag, whatever the profile.
-pub(super) const MAX_TAG: usize = GCM_TAG;

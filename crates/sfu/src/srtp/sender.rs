@@ -1,6 +1,8 @@
 //! What the server sends.
 
-use super::cipher::{Cipher, MAX_TAG};
+use std::ops::Range;
+
+use super::cipher::Cipher;
 use super::keys::{MasterKey, Stream};
 use super::window::Ticket;
 
@@ -15,9 +17,6 @@ pub(crate) struct Sender {
 }
 
 impl Sender {
-    /// Room to leave behind a packet.
-    pub(crate) const OVERHEAD: usize = MAX_TAG;
-
     /// `None`: the library refuses the key.
     pub(crate) fn new(master: &MasterKey) -> Option<Self> {
         Some(Self {
@@ -27,9 +26,10 @@ impl Sender {
         })
     }
 
-    /// Seals an RTP packet whose header has `header` bytes. The ticket is of the window of its SSRC. `false`: it cannot be sent.
-    pub(crate) fn seal_rtp(&self, packet: &mut Vec<u8>, header: usize, ssrc: u32, ticket: Ticket) -> bool {
-        self.rtp.seal_rtp(packet, header, ssrc, ticket.index())
+    /// Seals an RTP packet at the end of a buffer, where its header is at `header`. The ticket is of the window of its SSRC.
+    /// `false`: it cannot be sent.
+    pub(crate) fn seal_rtp(&self, buffer: &mut Vec<u8>, header: Range<usize>, ssrc: u32, ticket: Ticket) -> bool {
+        self.rtp.seal_rtp(buffer, header, ssrc, ticket.index())
     }
 
     /// Seals a compound RTCP packet. `false`: it cannot be sent.

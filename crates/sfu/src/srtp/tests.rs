@@ -48,7 +48,7 @@ fn rtp_in_counter_mode_as_libsrtp_has_it() {
     let mut window = SendWindow::default();
     let sender = Sender::new(&master()).unwrap();
     let ticket = window.admit(0x1234).unwrap();
-    assert!(sender.seal_rtp(&mut packet, 12, 0xcafe_babe, ticket));
+    assert!(sender.seal_rtp(&mut packet, 0..12, 0xcafe_babe, ticket));
     let expected = "800f1234 decafbad cafebabe 4e55dc4c e79978d8 8ca4d215 949d2402 b78d6acc 99ea179b 8dbb";
     assert_eq!(packet, bytes(expected));
 }
@@ -64,7 +64,7 @@ fn rtp_with_gcm_as_in_rfc_7714() {
         (Profile::AeadAes256Gcm, 32, sealed_256),
     ] {
         let mut packet = bytes(GALLIA);
-        assert!(of_rfc_7714(profile, key).seal_rtp(&mut packet, 12, 0x5501_a0b2, 0xf17b));
+        assert!(of_rfc_7714(profile, key).seal_rtp(&mut packet, 0..12, 0x5501_a0b2, 0xf17b));
         assert_eq!(packet[12..], bytes(sealed), "{profile:?}");
     }
 }
@@ -148,7 +148,7 @@ fn rtp_is_opened_whole_and_with_its_own_index() {
         let mut window = super::window::SendWindow::default();
         let index = 3 << 16 | 7;
         let mut sealed = plain.clone();
-        assert!(sender.seal_rtp(&mut sealed, 12, 3, window.admit(index).unwrap()));
+        assert!(sender.seal_rtp(&mut sealed, 0..12, 3, window.admit(index).unwrap()));
         let open = |packet: &[u8], index| receiver.open_rtp(packet, 12, 3, index);
         assert_eq!(open(&sealed, index).as_deref(), Some(&plain[12..]), "{profile:?}");
         assert_eq!((open(&sealed, 7), open(&sealed, index + (1 << 16))), (None, None));

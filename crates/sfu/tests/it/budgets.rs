@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use sfu::{Body, Command, Recipient, Scope, Shard, Source, Transport};
 use str0m::media::MediaKind::{Audio, Video};
 
+use crate::support::mail::sent;
 use crate::support::{ROOM, World, config, shard};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -23,7 +24,7 @@ fn answered(shard: &mut Shard, now: Instant, sources: impl Iterator<Item = Socke
     for source in sources {
         shard.receive(now, Transport::Udp, source, &request());
     }
-    while shard.poll_transmit().is_some() {}
+    sent(shard, now);
     shard.stats().stun_answered - before
 }
 

@@ -9,6 +9,7 @@ use str0m::media::MediaKind::{Audio, Video};
 
 use crate::fuzz::{mutate, rounds};
 use crate::support::cost::{Cost, cpu_time};
+use crate::support::mail::sent;
 use crate::support::{Client, World, execute, peer_id, plain_offer, shard, unhurried};
 
 /// A packet of a stranger is only looked at.
@@ -34,7 +35,7 @@ fn strange(shard: &mut Shard, now: Instant, what: &str, packet: &[u8]) {
     let source: SocketAddr = "203.0.113.5:40000".parse().unwrap();
     STRANGER.bounds(what, packet.len(), || {
         shard.receive(now, Transport::TcpPassive, source, packet);
-        while shard.poll_transmit().is_some() {}
+        sent(shard, now);
     });
 }
 

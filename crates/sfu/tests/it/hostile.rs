@@ -3,10 +3,11 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use sfu::{Command, Outcome, Refusal, RefusalCode, Transport};
+use sfu::{Body, Command, Outcome, Refusal, RefusalCode, Transport};
 use str0m::media::MediaKind::{Audio, Video};
 
 use crate::support::cost::cpu_time;
+use crate::support::mail::sent;
 use crate::support::{World, plain_offer, shard};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -23,7 +24,7 @@ fn a_plain_binding_request_is_answered() {
     let mut shard = shard(now);
     let source: SocketAddr = "203.0.113.5:40000".parse().unwrap();
     shard.receive(now, Transport::Udp, source, &request());
-    let answer = shard.poll_transmit().unwrap();
+    let answer = sent(&mut shard, now).pop().unwrap();
     assert_eq!((answer.transport, answer.destination), (Transport::Udp, source));
     assert_eq!(answer.contents[..2], [1, 1]);
     assert_eq!(answer.contents[20..28], [0, 0x20, 0, 8, 0, 1, 0x9c ^ 0x21, 0x40 ^ 0x12]);
@@ -236,11 +237,39 @@ fn wrong_first_offers_are_read_four_times_at_once() {
 fn wrong_answers_are_read_four_times_at_once() {
     let (mut world, a) = World::awaiting_an_answer(68);
     let wrong = world.answer_by(a, "v=0\r\n");
-    let codes: Vec<_> = (0..50)
-        .map(|_| world.execute(wrong.clone()).unwrap_err().code)
-        .collect();
-    assert_eq!(codes[..3], [RefusalCode::InvalidSdp; 3]);
-    assert!(codes[4..].iter().all(|code| *code == RefusalCode::Overloaded));
+    let outcomes: Vec<_> = (0..50).map(|_| world.execute(wrong.clone())).collect();
+    let invalid = |outcome: &Result<Outcome, Refusal>| {
+        let code = outcome.as_ref().map_err(|refusal| refusal.code);
+        code == Err(RefusalCode::InvalidSdp)
+    };
+    assert!(outcomes[..3].iter().all(invalid));
+    assert!(outcomes[3..5].contains(&Ok(Outcome::Held)));
+    // Each overtakes the one before it.
+    assert!(outcomes[5..].iter().all(|outcome| *outcome == Ok(Outcome::Reading)));
+}
+
+#[test]
+fn a_right_answer_behind_many_wrong_ones_is_taken() {
+    let (mut world, a) = World::awaiting_an_answer(70);
+    let b = a + 1;
+    world.clients[a].silent = false;
+    let wrong = world.answer_by(a, "v=0\r\n");
+    // Until the server sends its offer once more, and the client answers.
+    let offers = |world: &World| {
+        let events = world.events.iter();
+        events.filter(|event| matches!(event.body, Body::Offer { .. })).count()
+    };
+    let before = offers(&world);
+    let mut wrongs = 0;
+    while offers(&world) == before {
+        assert!(wrongs < 5_000, "the offer is repeated whatever comes");
+        drop(world.execute(wrong.clone()));
+        wrongs += 1;
+        world.step();
+    }
+    assert!(wrongs > 100);
+    world.run(2 * SECOND);
+    assert!(world.clients[a].got_from(Audio, b) > 0);
 }
 
 #[test]
@@ -248,12 +277,12 @@ fn a_long_wrong_answer_does_not_keep_the_next_one_from_being_read() {
     let (mut world, a) = World::awaiting_an_answer(69);
     let mut code = |sdp: &str| {
         let answer = world.answer_by(a, sdp);
-        world.execute(answer).unwrap_err().code
+        world.execute(answer).map_err(|refusal| refusal.code)
     };
     let wrong = format!("v=0\r\na=x:{}\r\n", "x".repeat(200_000));
-    assert_eq!(code(&wrong), RefusalCode::InvalidSdp);
-    assert_eq!(code(&wrong), RefusalCode::InvalidSdp, "it is read");
-    assert_eq!(code("v=0\r\n"), RefusalCode::Overloaded);
+    assert_eq!(code(&wrong), Err(RefusalCode::InvalidSdp));
+    assert_eq!(code(&wrong), Err(RefusalCode::InvalidSdp), "it is read");
+    assert_eq!(code("v=0\r\n"), Ok(Outcome::Held));
 }
 
 /// Offers that grow with `n`, each in another respect.

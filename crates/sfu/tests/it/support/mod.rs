@@ -5,6 +5,7 @@
 pub(crate) mod client;
 pub(crate) mod cost;
 pub(crate) mod link;
+pub(crate) mod mail;
 pub(crate) mod old_dtls;
 pub(crate) mod sealing;
 pub(crate) mod tapped;
@@ -21,6 +22,7 @@ use sfu::{
 pub(crate) use client::Client;
 use cost::Cost;
 pub(crate) use link::Link;
+use mail::sent;
 
 const STEP: Duration = Duration::from_millis(5);
 pub(crate) const ROOM: &str = "6f1c0000-0000-4000-8000-000000000001";
@@ -270,7 +272,7 @@ impl World {
         cost.bounds(what, bytes, || {
             self.now += step;
             self.shard.receive(self.now, Transport::Udp, from, &packet());
-            while self.shard.poll_transmit().is_some() {}
+            sent(&mut self.shard, self.now);
         });
         while self.shard.poll_event().is_some() {}
     }
@@ -347,15 +349,10 @@ impl World {
             self.shard.handle_timeout(self.now);
         }
         self.read();
-        while let Some(transmit) = self.shard.poll_transmit() {
-            let (stun, others) = self.sent_to.entry(transmit.destination).or_default();
-            *(if transmit.contents[0] < 2 { stun } else { others }) += 1;
-            self.fly(
-                transmit.transport,
-                server_udp(),
-                transmit.destination,
-                transmit.contents,
-            );
+        for letter in sent(&mut self.shard, self.now) {
+            let (stun, others) = self.sent_to.entry(letter.destination).or_default();
+            *(if letter.contents[0] < 2 { stun } else { others }) += 1;
+            self.fly(letter.transport, server_udp(), letter.destination, letter.contents);
         }
         while let Some(event) = self.shard.poll_event() {
             self.post(Post::ToClient(event));
