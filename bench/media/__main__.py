@@ -44,7 +44,8 @@ def main() -> int:
         if given.capacity:
             _capacities(bench, given.systems, courses, given.even)
     report.print_ratios(runs, names, courses)
-    return int(not is_whole(runs))
+    are_met = report.print_bars(runs)
+    return int(not (are_met and is_whole(runs)))
 
 
 def _capacities(bench: Bench, names: Sequence[str], courses: Sequence[Course], even: bool) -> None:

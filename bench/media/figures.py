@@ -59,6 +59,27 @@ SMOKE: Final = Course("1→8", 1, 9, 1, Load(30, 4))
 
 
 @dataclass(frozen=True)
+class Bar:
+    """What a packet of Tertulia may cost at most, as a multiple of another system's in the same course."""
+
+    course: str
+    even: bool
+    of: str
+    most: float
+
+
+BARS: Final = (
+    Bar("1→256", False, "floor-gso", 1.5),
+    Bar("1→256", True, "floor-single", 1.5),
+    Bar("25×4", False, "floor-gso", 2.5),
+    Bar("1→256", False, "livekit", 1 / 6),
+    Bar("1→256", False, "janus", 1 / 5),
+    Bar("25×4", False, "livekit", 1 / 3),
+    Bar("25×4", False, "janus", 1 / 3),
+)
+
+
+@dataclass(frozen=True)
 class Counted:
     """What the generator counted in one window; delays in µs."""
 
@@ -152,6 +173,18 @@ def median(runs: Sequence[Run]) -> Run | None:
         return None
     middle = statistics.median_low([run.cost for run in whole])
     return next(run for run in whole if run.cost == middle)
+
+
+def found(bar: Bar, runs: Sequence[Run]) -> float | None:
+    """The multiple that a bar is about; ``None``: it was not measured."""
+
+    def cost(system: str) -> float | None:
+        course = (bar.course, bar.even)
+        run = median([run for run in runs if run.system == system and (run.course.name, run.load.even) == course])
+        return run and run.cost
+
+    ours, theirs = cost("tertulia"), cost(bar.of)
+    return None if ours is None or theirs is None else ours / theirs
 
 
 def is_whole(runs: Sequence[Run]) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from bench.media.figures import DELAY_BAR, FLOORS, LOSS_BAR, Course, Run, median
+from bench.media.figures import BARS, DELAY_BAR, FLOORS, LOSS_BAR, Course, Run, found, median
 
 _COLUMNS: Final = (
     "packets/s", "CPU µs", "of a core", "p50 ms", "p99 ms", "p99.9 ms", "lost", "forwarded", "kB each", "generator",
@@ -61,3 +61,19 @@ def print_ratios(runs: Sequence[Run], names: Sequence[str], courses: Sequence[Co
                 "" if other is None else f"{f'× {run.cost / other.cost:.2f}':>15}" for other in of.values()
             )
             print(f"{name:<14}{run.cost:>10.2f}{ratios}")
+
+
+def print_bars(runs: Sequence[Run]) -> bool:
+    """What Tertulia costs beside what it may. Gives whether all bars are met that were measured."""
+    are_met = True
+    print()
+    for bar in BARS:
+        multiple = found(bar, runs)
+        if multiple is None:
+            continue
+        is_met = multiple <= bar.most
+        are_met = are_met and is_met
+        course = bar.course + (" evenly" if bar.even else "")
+        verdict = "met" if is_met else "MISSED"
+        print(f"{course}: × {multiple:.2f} of {bar.of}, at most × {bar.most:.2f}: {verdict}")
+    return are_met

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from bench.media import report
-from bench.media.figures import Counted, Course, Load, Run, is_whole, median
+from bench.media.figures import BARS, COURSES, Bar, Counted, Course, Load, Run, found, is_whole, median
 
 COURSE = Course("2×5", rooms=2, people=5, publishers=2, load=Load(30, 4))
 COUNTED = Counted(
@@ -93,3 +93,24 @@ def test_runs_are_whole_if_every_system_has_one_that_counts_in_every_course() ->
     assert not is_whole([run(), flawed])
     elsewhere = replace(other, course=replace(COURSE, name="3×5"))
     assert not is_whole([run(), flawed, elsewhere])
+
+
+def of(system: str, course: Course, cpu: float) -> Run:
+    return Run(system, course, course.load, COUNTED, cpu, 0.0)
+
+
+def test_a_bar_is_about_runs_of_its_course_and_spacing() -> None:
+    many = next(course for course in COURSES if course.name == "1→256")
+    runs = [of("tertulia", many, 0.3), of("floor-gso", many, 0.2), of("floor-gso", many.evenly, 0.1)]
+    assert found(Bar("1→256", False, "floor-gso", 1.5), runs) == pytest.approx(1.5)
+    assert found(Bar("1→256", True, "floor-gso", 1.5), runs) is None, "Tertulia was not measured so"
+    assert found(Bar("25×4", False, "floor-gso", 1.5), runs) is None
+    assert {bar.course for bar in BARS} <= {course.name for course in COURSES}
+
+
+@pytest.mark.parametrize(("cpu", "verdict"), [(0.29, "met"), (0.31, "MISSED")])
+def test_a_bar_that_is_missed_is_told(cpu: float, verdict: str, capsys: pytest.CaptureFixture[str]) -> None:
+    many = next(course for course in COURSES if course.name == "1→256")
+    assert report.print_bars([of("tertulia", many, cpu), of("floor-gso", many, 0.2)]) == (verdict == "met")
+    (line,) = capsys.readouterr().out.split("\n")[1:-1]
+    assert line.endswith(f"of floor-gso, at most × 1.50: {verdict}")
