@@ -181,7 +181,7 @@ def found(bar: Bar, runs: Sequence[Run]) -> float | None:
     def cost(system: str) -> float | None:
         course = (bar.course, bar.even)
         run = median([run for run in runs if run.system == system and (run.course.name, run.load.even) == course])
-        return run and run.cost
+        return None if run is None else run.cost
 
     ours, theirs = cost("tertulia"), cost(bar.of)
     return None if ours is None or theirs is None else ours / theirs
