@@ -224,6 +224,7 @@ class Take(NamedTuple):
     per_second: int
     burst: int
     want: int
+    debt: int
 
 
 class TakeSeat(NamedTuple):
