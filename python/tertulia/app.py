@@ -129,7 +129,8 @@ async def build_web(config: Config, internal_url: str) -> AsyncIterator[Web]:
             empty_room=config.empty_timeout_seconds,
         )
         seats = TenantSeats(redis, settings.seat / 2)
-        by_address = SharedLimit("address", _rate(config) * ADDRESS_SHARE, SharedBuckets(redis).take)
+        take = SharedBuckets(redis).take
+        by_address = SharedLimit("address", _rate(config) * ADDRESS_SHARE, take)
         guesses = Guesses(by_address)
         hub = Hub(
             settings=settings,
@@ -144,6 +145,7 @@ async def build_web(config: Config, internal_url: str) -> AsyncIterator[Web]:
             keys=keyring,
             audit=audit_queue,
             guesses=guesses,
+            take=take,
             default_region=config.region,
         )
         await hub.start()

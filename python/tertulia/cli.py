@@ -77,13 +77,13 @@ def _dev(given: Given) -> int:
 
 
 def _web(given: Given) -> int:
-    if given.config.workers > 1 and not given.args.one_of_many:
-        from tertulia.http import workers
+    if given.args.supervised:
+        from tertulia import serving
 
-        return workers.run(given.config, given.env)
-    from tertulia import serving
+        return serving.run_web(given.config)
+    from tertulia.http import workers
 
-    return serving.run_web(given.config, given.args.one_of_many)
+    return workers.run(given.config, given.env)
 
 
 def _sfu(given: Given) -> int:
@@ -231,7 +231,7 @@ COMMANDS: Final = (
         "Before the first start and after each upgrade: tertulia migrate.\n"
         "Beside it: tertulia sfu, with the same --redis-url.\n"
         "GET /readyz says whether it can serve. An API key: tertulia tenant create, tertulia key create.",
-        (Argument("--one-of-many", argparse.SUPPRESS, {"action": "store_true"}),),
+        (Argument("--supervised", argparse.SUPPRESS, {"action": "store_true"}),),
     ),
     Command(
         "sfu",

@@ -10,8 +10,9 @@ from tertulia.senders import site_of
 
 
 class Guesses:
-    """Each counts as FAILED_COST requests of its address, with the API's: an address that owes some has no credential
-    looked at by this web worker until it does not. Those that are valid do not count, however many join at once."""
+    """Each counts as FAILED_COST requests of its address, with the API's. An address that owes some has no credential
+    looked at until it does not, by any web worker that it has sent such a one since: in the long run all of them look
+    at as many as one would. Those that are valid do not count, however many join at once."""
 
     def __init__(self, by_address: SharedLimit) -> None:
         self._by_address = by_address

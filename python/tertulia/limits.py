@@ -11,7 +11,7 @@ import structlog
 
 from tertulia.errors import RateLimited, Unavailable
 from tertulia.rates import BURST_SECONDS, MOST_NAMES, RateLimit, too_many
-from tertulia.state.limits import Bucket
+from tertulia.state.limits import Bucket, Taken
 
 FAILED_COST: Final = 10
 """A credential that is not valid counts as so many requests of its address: guessing is slow, a mistake is not."""
@@ -29,7 +29,7 @@ ADDRESS_SHARE: Final = 4
 
 _log = structlog.get_logger(__name__)
 
-Lease = Callable[[Bucket, int], Awaitable[int]]
+Lease = Callable[[Bucket, int, int], Awaitable[Taken]]
 """See :meth:`tertulia.state.limits.SharedBuckets.take`."""
 
 
@@ -57,18 +57,20 @@ class SharedLimit:
             return
         want = max(1, self._rate // LEASE_SHARE)
         got = await self._ask(name, want)
-        if got == 0:
+        if got.taken == 0:
             raise too_many(self._rate, want / self._rate)
-        self._leased[name] = (got - 1, now)
+        self._leased[name] = (got.taken - 1, now)
         if len(self._leased) > MOST_NAMES:
             self._leased.popitem(last=False)
 
     async def charge(self, name: str, now: float, cost: int) -> None:
-        """Count ``cost`` requests that have been served already."""
+        """Count ``cost`` requests that have been served already. What the callers of that name owe at all web workers,
+        a second's requests at most, they owe at this one."""
         if self._rate:
             self._own.charge(name, now, cost)
             self._free.charge(name, now, cost)
-            await self._ask(name, cost)
+            shared = await self._ask(name, cost, debt=self._rate)
+            self._own.owe(name, now, -shared.left)
 
     def owed(self, name: str, now: float) -> RateLimited | None:
         """The refusal of who owes this web worker for what was charged, if they do. Does not count as a request."""
@@ -81,12 +83,12 @@ class SharedLimit:
         self._leased[name] = (left - 1, then)
         return True
 
-    async def _ask(self, name: str, want: int) -> int:
+    async def _ask(self, name: str, want: int, debt: int = 0) -> Taken:
         """How many of ``want`` requests the fleet admits; all of them while Redis does not answer."""
         bucket = Bucket(f"{self._kind} {name}", self._rate, self._rate * BURST_SECONDS)
         try:
             async with asyncio.timeout(ASK_SECONDS):
-                return await self._lease(bucket, want)
+                return await self._lease(bucket, want, debt)
         except (TimeoutError, Unavailable) as e:
             _log.warning("web workers limit rates each by itself while Redis does not answer", error=str(e))
-            return want
+            return Taken(want, 0)

@@ -47,6 +47,11 @@ class RateLimit:
         if self._rate:
             self._keep(name, max(-float(cost), self._tokens(name, now) - cost), now)
 
+    def owe(self, name: str, now: float, debt: int) -> None:
+        """``name`` owes so many requests at least; none: of no effect."""
+        if self._rate and debt > 0:
+            self._keep(name, min(-float(debt), self._tokens(name, now)), now)
+
     def _tokens(self, name: str, now: float) -> float:
         tokens, then = self._buckets.pop(name, (float(self._burst), now))
         return min(self._burst, tokens + (now - then) * self._rate)

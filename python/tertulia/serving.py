@@ -24,7 +24,7 @@ from tertulia.http.gate import Gate, open_gate, public_gate
 from tertulia.http.listening import bind, bind_public, in_url
 from tertulia.http.metrics import forget_dead_workers
 from tertulia.http.server import paced_http
-from tertulia.process import descriptors, notify, pulse
+from tertulia.process import descriptors, pulse
 from tertulia.senders import Origins, origins_of
 from tertulia.sockets.plain import socket as plain
 from tertulia.sockets.plain.frames import MAX_FRAME
@@ -40,10 +40,9 @@ BACKLOG: Final = 1024
 _log = structlog.get_logger(__name__)
 
 
-def run_web(config: Config, is_one_of_many: bool = False) -> int:
-    """Serve until SIGINT or SIGTERM, and return the exit status.
-
-    ``is_one_of_many``: other web workers listen on the same port, which the process that started them has bound.
+def run_web(config: Config) -> int:
+    """Serve until SIGINT or SIGTERM, and return the exit status. Other web workers may listen on the same port, which
+    the process that started them has bound.
 
     Raises:
         ConfigError, Unavailable: it cannot start.
@@ -51,10 +50,10 @@ def run_web(config: Config, is_one_of_many: bool = False) -> int:
     logging.configure(config.log_level, config.log_format)
     forget_dead_workers()
     descriptors.allow_all()
-    listener = bind_public(config.host, config.port, is_shared=is_one_of_many)
-    if not is_one_of_many:
+    listener = bind_public(config.host, config.port, is_shared=True)
+    if config.workers == 1:
         listener.listen(BACKLOG)  # early clients wait, as nobody else can serve them
-    uvloop.run(_serve(config, listener, is_shared=is_one_of_many))
+    uvloop.run(_serve(config, listener))
     return 0
 
 
@@ -67,7 +66,7 @@ def _relax_the_collector() -> None:
     gc.set_threshold(10_000, 4, 1_000)
 
 
-async def _serve(config: Config, listener: socket.socket, *, is_shared: bool) -> None:
+async def _serve(config: Config, listener: socket.socket) -> None:
     internal = _internal_socket(config)
     url = f"http://{in_url(config.internal_host)}:{internal.getsockname()[1]}"
     async with build_web(config, url) as web:
@@ -77,7 +76,7 @@ async def _serve(config: Config, listener: socket.socket, *, is_shared: bool) ->
             _Server(_internal_config(config, web), internal),
         ]
         if config.operator_listen is not None:
-            operator = bind_public(*config.operator_listen, is_shared=is_shared)
+            operator = bind_public(*config.operator_listen, is_shared=True)
             servers.append(_Server(_server_config(config, web, web.complete), operator))
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
@@ -87,8 +86,7 @@ async def _serve(config: Config, listener: socket.socket, *, is_shared: bool) ->
         serving = [asyncio.create_task(server.run()) for server in servers]
         stopping = asyncio.create_task(stop.wait())
         _log.info("web worker runs", address=f"{config.host}:{listener.getsockname()[1]}", hub=web.hub.id)
-        async with notify.told(os.environ):
-            await asyncio.wait({*serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({*serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
         for server in servers:
             server.stop_accepting()

@@ -24,6 +24,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+from bench.idle.processes import below
 from tertulia.dev import valkey
 from tertulia.process.spawn import spawn
 
@@ -100,10 +101,20 @@ class Server:
             raise
 
     def kill(self) -> None:
-        """kill -9, and wait."""
+        """kill -9, and wait, also for what is below it, which dies with it."""
         if self.process.poll() is None:
+            left = [descriptor for pid in below(self.pid)[1:] if (descriptor := _pidfd(pid)) is not None]
             self.process.kill()
+            all_end(left)
         self.process.wait(STOP_SECONDS)
+
+
+def _pidfd(pid: int) -> int | None:
+    """None: the process has ended."""
+    try:
+        return os.pidfd_open(pid)
+    except ProcessLookupError:
+        return None
 
 
 @contextmanager
@@ -430,6 +441,12 @@ class Tertulia:
     def ws_url(self) -> str:
         """The address of the plain dialect."""
         return f"ws://127.0.0.1:{self.port}/ws"
+
+    @property
+    def workers(self) -> set[int]:
+        """The processes of the web workers."""
+        pid = self.server.pid
+        return {int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()}
 
     def log(self) -> str:
         return self.server.log()

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tertulia.config import load
+
 ROOT = Path(__file__).resolve().parents[2]
 UNITS = sorted((ROOT / "deploy" / "systemd").glob("*.service"))
 HARDENED = {
@@ -56,6 +58,12 @@ def test_a_unit_takes_what_its_service_does_not_need_from_it(unit: Path) -> None
 
 def test_there_is_a_unit_for_each_service() -> None:
     assert [unit.stem for unit in UNITS] == ["tertulia-recorder", "tertulia-sfu", "tertulia-web"]
+
+
+def test_figures_and_documentation_are_not_at_the_public_port() -> None:
+    said = settings(ROOT / "deploy" / "systemd" / "tertulia-web.service")["Environment"].split()
+    given = dict(assignment.split("=", 1) for assignment in said)
+    assert load(given | {"TERTULIA_DATA_DIR": "/"}).operator_listen == ("127.0.0.1", 9090)
 
 
 def coturn() -> list[str]:

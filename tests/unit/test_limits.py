@@ -1,9 +1,11 @@
 from collections import Counter
 
+import pytest
+
 from tertulia.errors import RateLimited, Unavailable
 from tertulia.limits import FREE_SHARE, SharedLimit
 from tertulia.rates import BURST_SECONDS
-from tertulia.state.limits import Bucket
+from tertulia.state.limits import Bucket, Taken
 
 
 class Redis:
@@ -14,14 +16,14 @@ class Redis:
         self.asked: Counter[str] = Counter()
         self.is_away = False
 
-    async def take(self, bucket: Bucket, want: int) -> int:
+    async def take(self, bucket: Bucket, want: int, debt: int = 0) -> Taken:
         self.asked[bucket.name] += 1
         if self.is_away:
             raise Unavailable("away")
         left = self.left.setdefault(bucket.name, bucket.burst)
-        taken = min(left, want)
+        taken = max(0, min(left + debt, want))
         self.left[bucket.name] = left - taken
-        return taken
+        return Taken(taken, left - taken)
 
 
 async def admitted(limits: list[SharedLimit], count: int, now: float = 0.0) -> int:
@@ -81,4 +83,20 @@ async def test_kinds_of_limits_do_not_meet() -> None:
     redis = Redis()
     await SharedLimit("x", 1, redis.take).charge("a", 0.0, 100)
     await SharedLimit("y", 1, redis.take).charge("a", 0.0, 1)
-    assert redis.left == {"x a": 0, "y a": BURST_SECONDS - 1}
+    assert redis.left == {"x a": -1, "y a": BURST_SECONDS - 1}
+
+
+async def test_what_is_owed_at_one_worker_is_owed_at_another_once_it_is_charged_there() -> None:
+    redis = Redis()
+    fleet = [SharedLimit("x", 100, redis.take) for _ in range(2)]
+    for _ in range(45):
+        await fleet[0].charge("a", 0.0, 10)
+    assert fleet[1].owed("a", 0.0) is None
+    await fleet[1].charge("a", 0.0, 10)
+    refusal = fleet[1].owed("a", 0.0)
+    assert refusal is not None
+    assert refusal.retry_after == pytest.approx(0.6)
+    assert fleet[1].owed("a", 0.61) is None
+    for _ in range(100):
+        await fleet[1].charge("a", 0.0, 10)
+    assert redis.left["x a"] == -100, "a second's requests at most"

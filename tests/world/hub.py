@@ -21,7 +21,7 @@ from tertulia.room.meeting import Meeting
 from tertulia.room.messages import RoomMessage
 from tertulia.room.nodes import Nodes
 from tertulia.room.permissions import check_seat
-from tertulia.room.records import KnownRecords
+from tertulia.room.records import Asked, KnownRecords
 from tertulia.room.removals import KnownRemovals
 from tertulia.room.settings import HubSettings
 from tertulia.room.surroundings import Stateless, Surroundings
@@ -30,7 +30,7 @@ from tertulia.tokens import RoomClaims
 from tests.world.client import Wire
 from tests.world.clock import Entry, Process
 from tests.world.server import Channel, Link, Server
-from tests.world.sql import Session, Sql
+from tests.world.sql import TENANT, Session, Sql
 from tests.world.steps import SCRIPTS, TRANSACTIONS
 
 Done = Callable[[Any], None]
@@ -294,13 +294,15 @@ class Hub:
     def _begin_join(self, conn: Conn, payload: Any) -> None:
         claims = self._claims[payload.token]
         work = partial(self._sql.record, claims.room_id)
-        self._sql.run(self.process, work, partial(self._join, conn, payload, claims))
+        self._sql.run(self.process, work, partial(self._join, conn, payload, claims, self._records.ask()))
 
-    def _join(self, conn: Conn, payload: JoinRoom, claims: RoomClaims, record: RoomRecord | Exception) -> None:
+    def _join(
+        self, conn: Conn, payload: JoinRoom, claims: RoomClaims, asked: Asked, record: RoomRecord | Exception
+    ) -> None:
         if isinstance(record, Unavailable):
             record = self._records.find(claims.room_id, claims.tenant_id) or record
         elif isinstance(record, RoomRecord):
-            self._records.read(claims.room_id, claims.tenant_id, record)
+            self._records.read(claims.room_id, asked, TENANT, record)
         if isinstance(record, Exception):
             self._answer(conn, record)
             return
@@ -414,7 +416,7 @@ class Hub:
 
     def _run_step(self, room: RoomId, effect: effects.Run) -> None:
         step, ticket = effect.step, effect.ticket
-        done = partial(self._done, room, ticket)
+        done = partial(self._done, room, ticket, self._records.ask())
         transaction = TRANSACTIONS.get(type(step))
         if transaction is not None:
             self._sql.run(self.process, partial(transaction, self._sql, room, step), done)
@@ -427,13 +429,13 @@ class Hub:
         script = SCRIPTS[type(step)]
         self.link.call(lambda state: script(state, room, step), done)
 
-    def _done(self, room: RoomId, ticket: inputs.Ticket, reply: Any) -> None:
+    def _done(self, room: RoomId, ticket: inputs.Ticket, asked: Asked, reply: Any) -> None:
         if isinstance(reply, Joined):
             self.returned.discard(reply.participant.connection_id)
             if reply.resumed:
                 self.returned.add(reply.participant.connection_id)
         if isinstance(reply, RoomRecord):
-            self._records.read(room, None, reply)
+            self._records.read(room, asked, TENANT, reply)
         answer = inputs.Failed(ticket, reply) if isinstance(reply, Exception) else inputs.Answered(ticket, reply)
         self._give(room, answer)
 

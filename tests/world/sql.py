@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from msgspec import Struct
 
 from tertulia.contract.settings import Settings, SettingsChange
 from tertulia.errors import AlreadyRecording, NoSession, NotFound, TertuliaError, Unavailable
-from tertulia.ids import RecordingId, RoomId, SessionId, UserId
+from tertulia.ids import RecordingId, RoomId, SessionId, TenantId, UserId
 from tertulia.room.answers import Ongoing, RoomRecord
 from tertulia.room.participant import Removals
 from tests.world.clock import Clock, Process
 from tests.world.network import Weather
+
+TENANT: Final = TenantId("tenant")
+"""Whose all rooms are."""
 
 
 class Session(Struct):

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 from tertulia.contract.settings import Settings, SettingsChange
-from tertulia.ids import ConnectionId, RecordingId, RoomId, TenantId, UserId
+from tertulia.ids import ConnectionId, RecordingId, RoomId, UserId
 from tertulia.room.settings import HubSettings
 from tertulia.tokens import Admission, RoomClaims
 from tests.world.client import Client, Wire
@@ -15,11 +15,10 @@ from tests.world.hub import REGION, Hub
 from tests.world.network import Weather
 from tests.world.node import SfuNode
 from tests.world.server import Server
-from tests.world.sql import Sql
+from tests.world.sql import TENANT, Sql
 from tests.world.story import Action, Story
 
 ROOM: Final = RoomId("room")
-TENANT: Final = TenantId("tenant")
 SETTINGS: Final = HubSettings(empty_room=20)
 TTL_SECONDS: Final = 40.0
 """Four keep-alive intervals. Production's least, 90 s, would only make the worlds longer."""

@@ -20,7 +20,7 @@ from tertulia import config
 from tertulia.dev import valkey
 from tertulia.errors import ConfigError
 from tertulia.http.listening import bind_public, in_url
-from tertulia.http.workers import STILL_SECONDS
+from tertulia.http.workers import STILL_SECONDS, SUPERVISED
 from tertulia.process.child import Child, ChildFailed
 from tertulia.process.supervisor import Supervisor
 
@@ -68,7 +68,9 @@ async def _serve(settings: config.Config, port: int, data: Path, env: dict[str, 
         # The node starts in the meantime: it needs no database.
         if not await supervisor.unless_stopped(supervisor.run(_part(env, "migrate"))):
             return 0
-        await supervisor.start(_part(env, "web", STILL_SECONDS), _part(env, "recorder"))
+        # One web worker needs no supervisor but this.
+        web = ("web", SUPERVISED) if settings.workers == 1 else ("web",)
+        await supervisor.start(_part(env, *web, still_seconds=STILL_SECONDS), _part(env, "recorder"))
         if not await supervisor.unless_stopped(_until(lambda: _is_ready(settings.host, port), "web")):
             return 0
         _announce(supervisor, settings, port, data)
@@ -76,8 +78,9 @@ async def _serve(settings: config.Config, port: int, data: Path, env: dict[str, 
     return 0
 
 
-def _part(env: Mapping[str, str], name: str, still_seconds: float | None = None) -> Child:
-    return Child(name=name, argv=(sys.executable, "-m", "tertulia", name), env=env, still_seconds=still_seconds)
+def _part(env: Mapping[str, str], name: str, *arguments: str, still_seconds: float | None = None) -> Child:
+    argv = (sys.executable, "-m", "tertulia", name, *arguments)
+    return Child(name=name, argv=argv, env=env, still_seconds=still_seconds)
 
 
 def _announce(supervisor: Supervisor, settings: config.Config, port: int, data: Path) -> None:
@@ -131,7 +134,7 @@ async def _until(ready: Callable[[], Awaitable[bool]], name: str) -> None:
             while not await ready():  # noqa: ASYNC110 - another process has no event to wait for
                 await asyncio.sleep(POLL_SECONDS)
     except TimeoutError:
-        raise ChildFailed(f"{name} was not ready within {READY_SECONDS:.0f} s", 1) from None
+        raise ChildFailed(f"{name} was not ready within {READY_SECONDS:.0f} s: see its last lines above", 1) from None
 
 
 async def _pongs(path: Path) -> bool:

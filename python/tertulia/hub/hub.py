@@ -29,6 +29,7 @@ from tertulia.hub.meetings import Meetings
 from tertulia.hub.steps import Steps
 from tertulia.hub.tasks import Tasks
 from tertulia.ids import HubId, RecordingId, RoomId, UserId
+from tertulia.limits import Lease, SharedLimit
 from tertulia.pace import Pace
 from tertulia.redis.channels import Channels
 from tertulia.room import closing, inputs
@@ -37,7 +38,7 @@ from tertulia.room.line import Call, Departed, Farewell, Taken, size_of
 from tertulia.room.nodes import Nodes
 from tertulia.room.permissions import check_room, check_seat
 from tertulia.room.placement import Node
-from tertulia.room.rate import UserRates, Verdict, Who, cost_of, cost_of_bytes
+from tertulia.room.rate import ANOTHER_JOIN, UserRates, Verdict, Who, cost_of, cost_of_bytes
 from tertulia.room.removals import KnownRemovals
 from tertulia.room.settings import HubSettings
 from tertulia.room.surroundings import RandomNames, Stateless, Surroundings
@@ -76,14 +77,16 @@ class Hub:
         keys: Keyring,
         audit: AuditQueue,
         guesses: Guesses,
+        take: Lease,
         default_region: str,
     ) -> None:
-        """``rooms`` must have ``hub_id`` as its origin."""
+        """``rooms`` must have ``hub_id`` as its origin. ``take`` is from the buckets that all web workers share."""
         self.id: Final = hub_id
         self.settings: Final = settings
         self._keys = keys
         self._guesses = guesses
         self._connections = Connections(audit, keys.now)
+        self._joins = SharedLimit("join of", round(settings.calls_per_second / ANOTHER_JOIN), take)
         self._rates = UserRates(settings.calls_per_second, settings.burst, settings.limited_for)
         self._tasks = Tasks()
         self._stopping = False
@@ -231,7 +234,7 @@ class Hub:
 
     async def settings_changed(self, room: RoomId, settings: Settings) -> None:
         """The room's settings were changed in SQL to these: they hold from now on in its meeting."""
-        self._steps.settings_changed(room, settings)
+        await self._steps.settings_changed(room, settings)
         await self._meetings.ask(room, lambda request: inputs.SettingsChanged(request, settings))
 
     async def start_recording(self, room: RoomId, recording: RecordingId, layout: Layout, by: str) -> None:
@@ -262,13 +265,14 @@ class Hub:
         if rate.call(now, cost) is not Verdict.ADMIT and not (call.event == "KeepAlive" and rate.keep_alive(now)):
             raise self._too_many()
 
-    def _count_join(self, connection: Connection, who: Who) -> None:
-        """Count a JoinRoom of this user. Raises RateLimited."""
+    async def _count_join(self, connection: Connection, who: Who) -> None:
+        """Count a JoinRoom of this user, here and with those at other web workers. Raises RateLimited."""
         now = time.monotonic()
         rate = connection.belongs_to(who, self._rates, now)
         connection.sits_free = rate.is_full(now)
         if rate.call(now) is not Verdict.ADMIT:
             raise self._too_many()
+        await self._joins.take(" ".join(who), now)
 
     def _begin(self, connection: Connection, call: CallId, event: str, payload: Any) -> None:
         """Carry out a call behind which none waits: nearly all of them, and most are answered at once."""
@@ -316,7 +320,7 @@ class Hub:
             claims = connection.claims = await self._verified(connection, payload.token)
             room = RoomId(payload.room_id.lower())
             check_room(claims, room)
-            self._count_join(connection, (room, claims.user_id))
+            await self._count_join(connection, (room, claims.user_id))
             record = await self._steps.record(room, claims.tenant_id, claims)
             await self._steps.take_seat(room, claims, record)
             meeting = connection.joining = self._meetings.open(room)

@@ -33,8 +33,8 @@ AT_ONCE: Final = 200
 keep-alive interval, and then nobody expires; all at once, the calls of clients would wait behind them."""
 
 PATIENCE: Final = 0.5
-"""Seconds that who comes back to a seat waits for SQL where the record of the room is known; others look so often
-whether it answers at all."""
+"""Seconds that who comes back to a seat waits for SQL where the record of the room is known, here or to Redis; others
+look so often whether it answers at all."""
 
 _Run = Callable[[RoomId, Any], Awaitable[Answer]]
 
@@ -87,7 +87,7 @@ class Steps:
             steps.EndRecording: lambda room, s: rooms.end_recording(room, s.recording),
             steps.End: self._end,
             steps.Expire: self._expire,
-            steps.Restore: lambda room, s: rooms.restore(room, s.known, s.members, s.new_incarnation),
+            steps.Restore: self._restore,
             steps.Move: self._move,
             steps.Summary: lambda room, _: rooms.summary(room),
             steps.FindMember: lambda room, s: rooms.participant(room, s.user),
@@ -95,7 +95,7 @@ class Steps:
             steps.OpenSession: self._open_session,
             steps.CloseSession: self._close_session,
             steps.ReadSession: self._read_session,
-            steps.ReadRecord: lambda room, s: (self._read_record if s.is_anew else self.record)(room, s.tenant),
+            steps.ReadRecord: lambda room, s: self._read_anew(room) if s.is_anew else self.record(room, s.tenant),
             steps.ChangeSettings: self._change_settings,
             steps.StartRecording: self._start_recording,
             steps.StopRecording: lambda _, s: recordings.stop(s.recording, self._now(), s.error),
@@ -148,7 +148,7 @@ class Steps:
             _log.warning("people who have left are counted until their time runs out", tenant=tenant, error=e.message)
 
     async def record(self, room: RoomId, tenant: TenantId | None, claims: RoomClaims | None = None) -> RoomRecord:
-        """The room's record, for whoever joins by ``claims``; as it was last read if SQL is away.
+        """The room's record, for whoever joins by ``claims``; as it is known if SQL is away.
 
         A slow SQL is waited for, since it may have banned them, but not by whoever has a seat: what ends that is said
         in Redis too.
@@ -157,31 +157,44 @@ class Steps:
             NotFound, BadToken
             Unavailable: it is not known.
         """
-        known = self._known.find(room, tenant)
-        if known is None:
-            return await self._read_record(room, tenant, claims)
-        if self._sql.is_asked() and self._sql.is_away(time.monotonic()):
-            return self._as_known(known, claims)
-        reading = self._tasks.spawn(self._try_to_read(room, tenant, claims))
+        is_away, is_asked = self._sql.is_away(time.monotonic()), self._sql.is_asked()
+        known = await self._as_known(room, tenant, claims) if is_away else None
+        if known is not None and is_asked:
+            return known
+        reading = self._tasks.spawn(self._try_to_read(room, tenant, claims))  # whoever waits: it says if SQL answers
+        if known is not None:
+            return known
         await asyncio.wait([reading], timeout=PATIENCE)
-        if not reading.done() and await self._has_seat(room, claims):
-            return self._as_known(known, claims)  # it goes on, and says whether SQL answers
+        is_back = not reading.done() and await self._has_seat(room, claims)
         while not reading.done():
-            if self._sql.is_away(time.monotonic()):
-                return self._as_known(known, claims)
+            if is_back or self._sql.is_away(time.monotonic()):
+                known = await self._as_known(room, tenant, claims)
+                if known is not None:
+                    return known
             await asyncio.wait([reading], timeout=PATIENCE)
         found = reading.result()
         if isinstance(found, Unavailable):
-            return self._as_known(known, claims)
+            found = await self._as_known(room, tenant, claims) or found
         if isinstance(found, TertuliaError):
             raise found
         return found
 
-    def _as_known(self, known: RoomRecord, claims: RoomClaims | None) -> RoomRecord:
-        """What is gone by while SQL is away. Raises BadToken: the token was void already."""
-        _log.warning("the database does not answer: rooms are joined by what was last read")
-        if claims is not None and claims in self._void:
-            raise BadToken(VOID if claims.admission.is_guest else REVOKED)
+    async def _as_known(self, room: RoomId, tenant: TenantId | None, claims: RoomClaims | None) -> RoomRecord | None:
+        """What is gone by while SQL is away: the record that Redis has with the state of the room, else what was read
+        here last. None: it is not known.
+
+        Raises:
+            BadToken: the token was void already.
+            Unavailable: nor does Redis answer.
+        """
+        known = self._known.find(room, tenant)
+        shared = await self._rooms.record(room)
+        if shared is not None and tenant in (None, shared.tenant_id):
+            known = self._known.heard(room, shared)
+        if known is not None:
+            _log.warning("the database does not answer: rooms are joined by what was last read")
+            if claims is not None and claims in self._void:
+                raise BadToken(VOID if claims.admission.is_guest else REVOKED)
         return known
 
     async def _try_to_read(
@@ -205,11 +218,28 @@ class Steps:
     async def _has_seat(self, room: RoomId, claims: RoomClaims | None) -> bool:
         return claims is not None and await self._rooms.participant(room, claims.user_id) is not None
 
-    def settings_changed(self, room: RoomId, settings: Settings) -> None:
+    async def settings_changed(self, room: RoomId, settings: Settings) -> None:
         """SQL has these settings of a room."""
         self._known.changed(room, settings)
+        try:
+            await self._read_anew(room)
+        except TertuliaError as e:
+            _log.warning("changed settings are not in Redis yet", room=room, error=e.message)
+
+    async def _read_anew(self, room: RoomId) -> RoomRecord:
+        """The record, which has changed: for Redis, too. Every hub with members reads and writes it after each change,
+        so that the last one to write has read all of them."""
+        record = await self._read_record(room, None)
+        shared = self._known.shared(room)
+        if shared is not None:
+            try:
+                await self._rooms.keep_record(room, shared)
+            except Unavailable as e:
+                _log.warning("changed settings are not in Redis yet", room=room, error=e.message)
+        return record
 
     async def _read_record(self, room: RoomId, tenant: TenantId | None, claims: RoomClaims | None = None) -> RoomRecord:
+        asked = self._known.ask()
         try:
             found, removals, quotas = await self._admissions.record(room, tenant, claims)
         except NotFound:
@@ -227,7 +257,7 @@ class Steps:
             removals=removals,
             quotas=quotas,
         )
-        self._known.read(room, tenant, record)
+        self._known.read(room, asked, found.tenant_id, record)
         return record
 
     async def _leave(self, room: RoomId, step: steps.Leave) -> Answer:
@@ -250,7 +280,12 @@ class Steps:
             admitted_at_ms=step.admitted_at_ms,
             placement=step.placement,
             entry=step.entry,
+            record=self._known.shared(room),
         )
+
+    def _restore(self, room: RoomId, step: steps.Restore) -> Awaitable[Answer]:
+        record = self._known.shared(room)
+        return self._rooms.restore(room, step.known, step.members, step.new_incarnation, record)
 
     def _update(self, room: RoomId, step: steps.Update) -> Awaitable[Answer]:
         return self._rooms.update(
@@ -275,7 +310,7 @@ class Steps:
 
     async def _change_settings(self, room: RoomId, step: steps.ChangeSettings) -> Answer:
         await self._directory.change_settings(None, room, step.change)
-        return await self._read_record(room, None)
+        return await self._read_anew(room)
 
     def _set_display_name(self, room: RoomId, step: steps.SetDisplayName) -> Awaitable[Answer]:
         return self._rooms.set_display_name(room, step.user, step.connection, step.incarnation, step.display_name)
@@ -303,6 +338,8 @@ class Steps:
             return await self._rooms.move(room, step.from_node, step.to_node)
 
     async def _open_session(self, room: RoomId, step: steps.OpenSession) -> Answer:
+        if self._sql.is_away(time.monotonic()):
+            raise Unavailable("the database does not answer")  # whoever has a seat need not wait for it
         session = await self._directory.open_session(step.session_id, room, self._now())
         if session.end_time is None:
             self._known.opened(room, step.session_id)

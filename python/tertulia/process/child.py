@@ -24,7 +24,7 @@ class Child:
     """A command to run."""
 
     name: str
-    """Stands in front of each line of its output."""
+    """Is with each line of its output."""
     argv: tuple[str, ...]
     env: Mapping[str, str] | None = None
     """Its whole environment; None: that of this process."""
@@ -42,7 +42,7 @@ class ChildFailed(TertuliaError):
     code = "child_failed"
 
     def __init__(self, message: str, status: int) -> None:
-        super().__init__(f"{message}: see its last lines above")
+        super().__init__(message)
         self.exit_status = status
 
 
@@ -56,8 +56,10 @@ def describe(status: int) -> str:
 class Process:
     """A child that runs, from its start to its end."""
 
-    def __init__(self, child: Child, write: Callable[[bytes], None]) -> None:
-        """Start ``child``; ``write`` gets each line of its output.
+    def __init__(
+        self, child: Child, write: Callable[[bytes], None], on_turn: Callable[[], None] = lambda: None
+    ) -> None:
+        """Start ``child``; ``write`` gets each line of its output. ``on_turn`` is called when it shows that it turns.
 
         Raises:
             OSError: it cannot be started.
@@ -66,7 +68,7 @@ class Process:
         self._write = write
         reader, writer = os.pipe()
         try:
-            self._popen, pulse = _spawned(child, writer)
+            self._popen, pulse = _spawned(child, writer, on_turn)
         except BaseException:
             os.close(reader)
             raise
@@ -105,10 +107,10 @@ class Process:
         return bool(in_time)
 
 
-def _spawned(child: Child, output: int) -> tuple[subprocess.Popen[bytes], Pulse | None]:
+def _spawned(child: Child, output: int, on_turn: Callable[[], None]) -> tuple[subprocess.Popen[bytes], Pulse | None]:
     if child.still_seconds is None:
         return spawn(child.argv, env=child.env, output=output), None
-    pulse = Pulse(child.still_seconds)
+    pulse = Pulse(child.still_seconds, on_turn)
     try:
         env = {**(os.environ if child.env is None else child.env), VARIABLE: str(pulse.writer)}
         return spawn(child.argv, env=env, output=output, keep=(pulse.writer,)), pulse

@@ -1,13 +1,32 @@
-"""The output of a child process, line by line."""
+"""The output of child processes, line by line, and how a line says whose it is."""
 
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Final
 
 MAX_LINE: Final = 64 * 1024
 """Bytes. A longer line is cut, so that a child that never ends a line needs no more memory than this."""
+
+
+def with_name(name: str, line: bytes) -> bytes:
+    """For people: the name stands in front of the line."""
+    return f"{name:<8} | ".encode() + line
+
+
+def as_json(name: str, line: bytes) -> bytes:
+    """For machines: one JSON object, with the name as ``process``. What is none becomes the ``event`` of one."""
+    try:
+        said = json.loads(line, parse_constant=str)  # NaN is no JSON
+    except (ValueError, RecursionError):
+        said = None
+    if not isinstance(said, dict):
+        at = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+        said = {"event": line.decode(errors="replace"), "level": "warning", "timestamp": at}
+    return json.dumps({"process": name} | said, ensure_ascii=False).encode(errors="replace")
 
 
 class Lines:

@@ -31,13 +31,14 @@ async def show(env: Mapping[str, str]) -> None:
 class Pulse:
     """The parent's side. Until a child's first byte it starts, which may take :data:`STARTS_WITHIN`."""
 
-    def __init__(self, longest: float) -> None:
-        """``longest``: seconds without a byte after which the child stands still.
+    def __init__(self, longest: float, on_turn: Callable[[], None]) -> None:
+        """``longest``: seconds without a byte after which the child stands still; ``on_turn`` is called for each.
 
         Raises:
             OSError: there is no descriptor left.
         """
         self._longest = longest
+        self._on_turn = on_turn
         self._reader, self.writer = os.pipe()
         """``writer`` is the child's, to be closed here once that has it."""
         os.set_blocking(self._reader, False)
@@ -66,5 +67,6 @@ class Pulse:
     def _on_bytes(self) -> None:
         if os.read(self._reader, 4096):
             self._turned_at = self._loop.time()
+            self._on_turn()
         else:
             self._loop.remove_reader(self._reader)

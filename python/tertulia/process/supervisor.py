@@ -21,6 +21,7 @@ from typing import Final, Self
 
 from tertulia.errors import ConfigError
 from tertulia.process.child import Child, ChildFailed, Process, describe, is_set_within
+from tertulia.process.lines import with_name
 
 CANNOT_START: Final = 126
 """The exit status that shells give a command that cannot be executed."""
@@ -31,6 +32,9 @@ LAST_DELAY: Final = 30.0
 
 SETTLED_SECONDS: Final = 60.0
 """A child that has run for so long runs well: when it ends, the delays begin again."""
+
+LAST_WORDS: Final = b"tertulia: "
+"""How a line begins by which a command of ours says why it ends. It is not shown before it is known what follows."""
 
 STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -43,11 +47,17 @@ def delay_after(crashes: int) -> float:
 class _Kept:
     """A child and its present process. ``keeper`` restarts it; None: it is to run once."""
 
-    def __init__(self, child: Child, process: Process) -> None:
+    def __init__(self, child: Child) -> None:
         self.child = child
-        self.process: Process | None = process
+        self.process: Process | None = None
+        self.last_words = ""
         self.stopping = asyncio.Event()
         self.keeper: asyncio.Task[None] | None = None
+
+    def why(self, what: str) -> str:
+        """What has become of the child, in its own words if it had any."""
+        words, self.last_words = self.last_words, ""
+        return words or f"{self.child.name} {what}: see its last lines above"
 
 
 def _write(line: bytes) -> None:
@@ -58,12 +68,16 @@ def _write(line: bytes) -> None:
 class Supervisor:
     """A number of children. An asynchronous context manager: leaving it stops them all.
 
-    ``write`` gets each line of output, without its line end. SIGINT, SIGTERM or SIGHUP makes :meth:`until_stopped`
-    return; a second one kills all children.
+    ``write`` gets each line of output, without its line end, as ``show`` has marked it. SIGINT, SIGTERM or SIGHUP makes
+    :meth:`until_stopped` return; a second one kills all children.
     """
 
-    def __init__(self, write: Callable[[bytes], None] = _write) -> None:
+    def __init__(
+        self, write: Callable[[bytes], None] = _write, show: Callable[[str, bytes], bytes] = with_name
+    ) -> None:
         self._write = write
+        self._show = show
+        self._turned = asyncio.Event()
         self._groups: list[list[_Kept]] = []
         self._stop = asyncio.Event()
         self._failure: ChildFailed | None = None
@@ -92,7 +106,7 @@ class Supervisor:
 
     def _line(self, name: str, line: bytes) -> None:
         try:
-            self._write(f"{name:<8} | ".encode() + line)
+            self._write(self._show(name, line))
         except OSError:
             # A closed pipe or terminal: nobody reads this any more, which is as good as a signal to stop.
             self._stop.set()
@@ -106,10 +120,14 @@ class Supervisor:
         group: list[_Kept] = []
         self._groups.append(group)
         for child in children:
-            process = self._process(child)
-            kept = _Kept(child, process)
+            kept = _Kept(child)
+            process = self._start(kept)
             group.append(kept)
             kept.keeper = asyncio.create_task(self._keep(kept, process), name=f"keep {child.name}")
+
+    async def until_one_turns(self) -> None:
+        """Wait until a child with ``still_seconds`` has shown that it turns."""
+        await self._turned.wait()
 
     async def run(self, child: Child) -> None:
         """Run ``child`` to its end.
@@ -118,8 +136,8 @@ class Supervisor:
             ChildFailed: its exit status is not 0.
             OSError: it cannot be started.
         """
-        process = self._process(child)
-        kept = _Kept(child, process)
+        kept = _Kept(child)
+        process = self._start(kept)
         group = [kept]
         self._groups.append(group)
         try:
@@ -128,7 +146,7 @@ class Supervisor:
             await self._end(kept)
             self._groups.remove(group)
         if status != 0:
-            raise ChildFailed(f"{child.name} {describe(status)}", max(status, 1))
+            raise ChildFailed(kept.why(describe(status)), max(status, 1))
 
     async def until_stopped(self) -> None:
         """Wait for a signal to stop.
@@ -169,12 +187,17 @@ class Supervisor:
     def _all(self) -> list[_Kept]:
         return [kept for group in self._groups for kept in group]
 
-    def _process(self, child: Child) -> Process:
+    def _start(self, kept: _Kept) -> Process:
+        child = kept.child
+
         def write(line: bytes) -> None:
-            if child.omit is None or child.omit not in line:
+            if line.startswith(LAST_WORDS):
+                kept.last_words = line.removeprefix(LAST_WORDS).decode(errors="replace")
+            elif child.omit is None or child.omit not in line:
                 self._line(child.name, line)
 
-        return Process(child, write)
+        process = kept.process = Process(child, write, self._turned.set)
+        return process
 
     async def _keep(self, kept: _Kept, process: Process | None) -> None:
         """Restart the child whenever it ends unasked."""
@@ -184,23 +207,26 @@ class Supervisor:
             if kept.stopping.is_set():
                 return
             if status == ConfigError.exit_status:
-                self._failure = ChildFailed(f"{name} could not start", status)
+                self._failure = ChildFailed(kept.why("could not start"), status)
                 self._stop.set()
                 return
             crashes = 1 if time.monotonic() - began > SETTLED_SECONDS else crashes + 1
             delay = delay_after(crashes)
-            self.say(f"{name} {describe(status)}; starting it again in {delay:g} s")
+            words = f" ({kept.last_words})" if kept.last_words else ""
+            kept.last_words = ""
+            self.say(f"{name} {describe(status)}{words}; starting it again in {delay:g} s")
             if await is_set_within(kept.stopping, delay):
                 return
             began = time.monotonic()
-            process = kept.process = self._restarted(kept.child)
+            process = self._restarted(kept)
 
-    def _restarted(self, child: Child) -> Process | None:
+    def _restarted(self, kept: _Kept) -> Process | None:
         """None: it cannot be started now, for want of memory perhaps."""
         try:
-            return self._process(child)
+            return self._start(kept)
         except OSError as error:
-            self.say(f"{child.name} cannot be started: {error}")
+            kept.process = None
+            self.say(f"{kept.child.name} cannot be started: {error}")
             return None
 
     async def _end(self, kept: _Kept) -> None:

@@ -23,8 +23,7 @@ PER_INVITE: Final = 20
 """Passwords a second, for one invite from one address, and for one invite in all: enough for a meeting that begins."""
 _WRONG_FROM_SITE: Final = 3
 _WRONG_IN_ALL: Final = 10
-"""A wrong one counts as so many more: in the long run a guess each 2 s from one address, and two a second in all, by
-one web worker."""
+"""A wrong one counts as so many more: in the long run a guess each 2 s from one address, and two a second in all."""
 
 
 class Passwords:

@@ -6,7 +6,8 @@
                         ▲                             │ the session is closed
                         └──── RereadingRecord ◀── DroppingState
 
-A join of a session that SQL knows to be open skips the middle. What fails behind TakingSeat gives the seat up again.
+A join of a session that SQL knows to be open skips the middle, and so does one of a user who has a seat: the meeting is
+on. What fails behind TakingSeat gives the seat up again.
 
 Whoever makes the state of an open session that Redis has lost may have read SQL before somebody was removed, or before
 the session ended. So until it was read again (ReadingRemovals, KeepingOut, before Confirming), no join is answered, but
@@ -190,7 +191,10 @@ class Joiner:
         joining.drop_older(Source.ANSWER)
         self._membership.admit(joined, joining.record.settings, joining.is_heard)
         self._listening.replay()
-        if joined.first_of_session or joined.session_id != joining.record.session_id:
+        is_known = joined.session_id == joining.record.session_id and not joined.first_of_session
+        if not is_known and joined.replaced is not None:
+            self._join_unopened(joining, joined)
+        elif not is_known:
             step = OpenSession(session_id=joined.session_id)
             self._room.agenda.run(step, OpeningSession(connection, joined))
         elif joined.session_unread and not joined.resumed:
@@ -241,7 +245,7 @@ class Joiner:
         self._confirm(work.connection, work.joined)
 
     def _join_unopened(self, joining: Joining, joined: Joined) -> None:
-        """SQL is away. The meeting is on, so that others have opened its session, or will."""
+        """The meeting is on, so that others have opened its session, or will: the next sweep asks SQL."""
         life = self._room.life
         if life is not None and life.session_id == joined.session_id:
             life.is_unsure = True

@@ -88,9 +88,10 @@ def choose_node(
 
 
 def room_region(nodes: Iterable[Node], wanted_region: str | None, default_region: str) -> str:
-    """What a new room's ``sfuRegion`` is: the wanted region if a node is in it that takes rooms, else the default."""
-    is_served = any(n.region == wanted_region and not n.draining for n in nodes)
-    return wanted_region if wanted_region and is_served else default_region
+    """What a new room's ``sfuRegion`` is, for its whole meeting: the wanted region if a node is in it, be it one that
+    drains and will be followed by another, else the default."""
+    is_known = any(n.region == wanted_region for n in nodes)
+    return wanted_region if wanted_region and is_known else default_region
 
 
 def _weight(node: Node, recent: Mapping[NodeId, int]) -> tuple[float, int, NodeId]:

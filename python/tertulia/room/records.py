@@ -1,4 +1,6 @@
-"""What this hub has read of rooms, and of who may come to none any more: what it goes by while SQL is away. Pure."""
+"""What this hub has read of rooms, and of who may come to none any more: what it goes by while SQL is away. Pure.
+
+What all hubs go by then is in Redis, with the room's state: :class:`SharedRecord`."""
 
 from __future__ import annotations
 
@@ -17,8 +19,24 @@ MOST: Final = 10_000
 """Records kept: some megabytes. Those that were asked for least recently go first."""
 
 
+class SharedRecord(Struct, frozen=True, kw_only=True, rename="camel"):
+    """What Redis keeps of a room's record while its meeting is on. The session, its recording and its removals are in
+    the state itself."""
+
+    tenant_id: TenantId
+    host_user_id: UserId
+    settings: Settings
+    quotas: Quotas
+
+
+Asked = int
+"""When SQL was asked, in the order of this hub's questions and of what it has learned otherwise."""
+
+
 class _Known(Struct):
-    tenant: TenantId | None
+    asked: Asked
+    """What was asked before is older."""
+    tenant: TenantId
     record: RoomRecord
 
 
@@ -27,13 +45,38 @@ class KnownRecords:
 
     def __init__(self) -> None:
         self._known: dict[RoomId, _Known] = {}
+        self._asked: Asked = 0
 
-    def read(self, room: RoomId, tenant: TenantId | None, record: RoomRecord) -> None:
-        """SQL has said so. ``tenant``: whose room it was asked for; None: whosever it is."""
-        known = self._known.pop(room, None)
-        self._known[room] = _Known(tenant or (known.tenant if known is not None else None), record)
+    def ask(self) -> Asked:
+        """SQL is asked for a record now."""
+        self._asked += 1
+        return self._asked
+
+    def read(self, room: RoomId, asked: Asked, tenant: TenantId, record: RoomRecord) -> None:
+        """SQL has said so. Of no effect if more was learned since it was asked."""
+        known = self._known.get(room)
+        if known is not None and asked < known.asked:
+            return
+        self._known.pop(room, None)
+        self._known[room] = _Known(asked, tenant, record)
         if len(self._known) > MOST:
             del self._known[next(iter(self._known))]
+
+    def heard(self, room: RoomId, shared: SharedRecord) -> RoomRecord:
+        """Redis has this of a room: what the hub that changed the settings last has written. Of its session SQL knows
+        more, and perhaps this hub."""
+        known = self._known.get(room)
+        if known is not None:
+            return replace(known.record, settings=shared.settings)
+        record = RoomRecord(
+            host_user_id=shared.host_user_id,
+            settings=shared.settings,
+            session_id=None,
+            recording=None,
+            quotas=shared.quotas,
+        )
+        self.read(room, 0, shared.tenant_id, record)
+        return record
 
     def gone(self, room: RoomId) -> None:
         """There is no such room any more."""
@@ -44,23 +87,39 @@ class KnownRecords:
         known = self._known.get(room)
         if known is not None and known.record.session_id != session:
             known.record = replace(known.record, session_id=session, recording=None)
+            known.asked = self.ask()
 
     def closed(self, room: RoomId, session: SessionId) -> None:
         """A session of the room has ended."""
         known = self._known.get(room)
         if known is not None and known.record.session_id == session:
             known.record = replace(known.record, session_id=None, recording=None)
+            known.asked = self.ask()
 
     def changed(self, room: RoomId, settings: Settings) -> None:
         """The room's settings were changed to these."""
         known = self._known.get(room)
         if known is not None:
             known.record = replace(known.record, settings=settings)
+            known.asked = self.ask()
+
+    def shared(self, room: RoomId) -> SharedRecord | None:
+        """What all hubs may know of the record; None: it is not known here."""
+        known = self._known.get(room)
+        if known is None:
+            return None
+        record = known.record
+        return SharedRecord(
+            tenant_id=known.tenant,
+            host_user_id=record.host_user_id,
+            settings=record.settings,
+            quotas=record.quotas,
+        )
 
     def owner(self, room: RoomId) -> tuple[TenantId, Quotas] | None:
         """The tenant of a room in which somebody is, and what it may have; None: it is not known."""
         known = self._known.get(room)
-        if known is None or known.tenant is None:
+        if known is None:
             return None
         self._known[room] = self._known.pop(room)
         return known.tenant, known.record.quotas

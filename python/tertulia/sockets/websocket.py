@@ -132,8 +132,8 @@ class WebSocketProtocol(WSProtocol):  # type: ignore[misc]
         try:
             # picows does it again, but behind us: of what it refuses then, no listener would ever hear the end.
             _validate_upgrade_request(request)
-        except RuntimeError as e:
-            return _answered(Refusal(HTTPStatus.BAD_REQUEST, str(e)), request_id)
+        except RuntimeError:
+            return _answered(Refusal(HTTPStatus.BAD_REQUEST, "this is no opening handshake of a WebSocket"), request_id)
         try:
             opened = self._routes.open(request, self._peer, request_id)
         except Exception:

@@ -15,7 +15,7 @@ class RoomKeys(NamedTuple):
 
     room: str
     """Hash: sfuRegion, participantCount, isRecording; recordingId, recordingsOver, sfuNode, sessionId, incarnation,
-    emptySince, sweptAt, watchedFrom."""
+    emptySince, sweptAt, watchedFrom; record: the JSON of :class:`~tertulia.room.records.SharedRecord`."""
     participants: str
     """Hash: userId → the JSON of :class:`~tertulia.room.participant.Participant`."""
     seen: str

@@ -18,14 +18,22 @@ class Bucket(NamedTuple):
     burst: int
 
 
+class Taken(NamedTuple):
+    """What was taken from a bucket."""
+
+    taken: int
+    left: int
+    """What is in it now; less than 0: it is overdrawn."""
+
+
 class SharedBuckets:
     """The buckets in one Redis."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
 
-    async def take(self, bucket: Bucket, want: int) -> int:
-        """Take ``want`` from a bucket, or what is left: how many were taken. Raises Unavailable."""
+    async def take(self, bucket: Bucket, want: int, debt: int = 0) -> Taken:
+        """Take ``want`` from a bucket, or what is left and ``debt`` more. Raises Unavailable."""
         name = hashlib.blake2b(bucket.name.encode(errors="surrogatepass"), digest_size=16).hexdigest()
-        asked = scripts.Take(bucket.per_second, bucket.burst, want)
-        return int(await self._redis.run(scripts.TAKE, keys.BucketKeys(keys.bucket(name)), asked))
+        asked = scripts.Take(bucket.per_second, bucket.burst, want, debt)
+        return Taken(*await self._redis.run(scripts.TAKE, keys.BucketKeys(keys.bucket(name)), asked))

@@ -31,6 +31,7 @@ from tertulia.room.answers import (
 from tertulia.room.messages import StateMessage
 from tertulia.room.participant import Participant, Removals, decode_participant, encode_participant
 from tertulia.room.permissions import not_admitted
+from tertulia.room.records import SharedRecord
 from tertulia.room.removals import VOID
 from tertulia.room.steps import Entry, JoinSeat, KnownRoom, Placement
 from tertulia.state import keys, scripts
@@ -77,10 +78,12 @@ class RoomState:
         admitted_at_ms: int,
         placement: Placement,
         entry: Entry = "open",
+        record: SharedRecord | None = None,
     ) -> Joined:
         """Take a seat: a new one, that of the user's other connection, or one's own after a lost connection.
 
         A member never makes a room too full. Joining again on the same connection only changes the resume token.
+        ``record`` is kept unless the state has one.
 
         Raises:
             BadToken: the user was removed at or after ``admitted_at_ms``.
@@ -121,6 +124,7 @@ class RoomState:
                 recording=placement.recording or "",
                 incarnation=placement.incarnation,
                 removals=_removals(placement.removals),
+                record=_record(record),
             ),
         )
         if reply[0] == b"full":
@@ -310,9 +314,14 @@ class RoomState:
         return Expired(remaining=remaining, participants=[decode_participant(p) for p in members])
 
     async def restore(
-        self, room: RoomId, known: KnownRoom, members: list[Participant], new_incarnation: str
+        self,
+        room: RoomId,
+        known: KnownRoom,
+        members: list[Participant],
+        new_incarnation: str,
+        record: SharedRecord | None = None,
     ) -> Restored:
-        """Write what a hub knows into a state that was lost. Adds members, a node and a recording if missing,
+        """Write what a hub knows into a state that was lost. Adds members, a node, a recording and a record if missing,
         overwrites nothing. A member who joined before they were removed is not added, nor a recording that is over.
 
         It is part of a KeepAlive, so it sets the TTLs. Each member added is published as ``joined``. The limit of
@@ -331,6 +340,7 @@ class RoomState:
                 recording=known.recording or "",
                 incarnation=new_incarnation,
                 removals=_removals(known.removals),
+                record=_record(record),
                 members=tuple(part for m in members for part in (m.user_id, encode_participant(m))),
             ),
         )
@@ -406,6 +416,19 @@ class RoomState:
         found = await self._redis.call(key, b"HGET", key, user)
         return None if found is None else decode_participant(found)
 
+    async def keep_record(self, room: RoomId, record: SharedRecord) -> None:
+        """Keep a record that was read from SQL after it was changed there. Of no effect without a state."""
+        await self._run(scripts.KEEP_RECORD, room, scripts.KeepRecord(_record(record)))
+
+    async def record(self, room: RoomId) -> SharedRecord | None:
+        """The record as it was last kept; None: the room has no state, or another version has written it."""
+        key = keys.room(room)
+        found = await self._redis.call(key, b"HGET", key, b"record")
+        try:
+            return None if found is None else msgspec.json.decode(found, type=SharedRecord)
+        except msgspec.MsgspecError:
+            return None
+
     async def summary(self, room: RoomId) -> RoomSummary | None:
         """The room; None: it has no state."""
         reply = await self._run(scripts.SUMMARY, room, scripts.Summary())
@@ -461,6 +484,10 @@ def _summary(flat: list[bytes], empty_for_ms: int) -> RoomSummary:
 
 def _removals(removals: Removals) -> str:
     return msgspec.json.encode(removals).decode() if removals else ""
+
+
+def _record(record: SharedRecord | None) -> bytes:
+    return b"" if record is None else msgspec.json.encode(record)
 
 
 def _node(known: dict[str, str]) -> NodeId | None:

@@ -40,6 +40,8 @@ class Join(NamedTuple):
     incarnation: str
     removals: str
     """Those that SQL knows: a JSON object of users and milliseconds, or ``""``."""
+    record: bytes
+    """The room's, as JSON, for a state that has none; or ``""``."""
 
 
 class Leave(NamedTuple):
@@ -66,6 +68,13 @@ class KeepOut(NamedTuple):
     session: str
     removals: str
     """As in :class:`Join`."""
+
+
+class KeepRecord(NamedTuple):
+    """Arguments of :data:`KEEP_RECORD`."""
+
+    record: bytes
+    """JSON."""
 
 
 class KeepAlive(NamedTuple):
@@ -132,6 +141,8 @@ class Restore(NamedTuple):
     recording: str
     incarnation: str
     removals: str
+    """As in :class:`Join`."""
+    record: bytes
     """As in :class:`Join`."""
     members: tuple[str | bytes, ...]
     """User and participant, in turn."""
@@ -213,6 +224,7 @@ class Take(NamedTuple):
     per_second: int
     burst: int
     want: int
+    debt: int
 
 
 class TakeSeat(NamedTuple):
@@ -248,6 +260,7 @@ JOIN: Final = _room_script("join", Join)
 LEAVE: Final = _room_script("leave", Leave)
 REMOVE: Final = _room_script("remove", Remove)
 KEEP_OUT: Final = _room_script("keep_out", KeepOut)
+KEEP_RECORD: Final = _room_script("keep_record", KeepRecord)
 KEEP_ALIVE: Final = _room_script("keep_alive", KeepAlive)
 UPDATE: Final = _room_script("update", Update)
 CONTROL: Final = _room_script("control", Control)
@@ -273,7 +286,7 @@ COUNT_SEATS: Final = load("count_seats", TenantKeys, CountSeats)
 SHARE_INFLOW: Final = load("share_inflow", InflowKeys, ShareInflow)
 
 ALL: Final = (
-    *(JOIN, LEAVE, REMOVE, KEEP_OUT, KEEP_ALIVE, UPDATE, CONTROL, ADMIT, END, EXPIRE, RESTORE, MOVE),
+    *(JOIN, LEAVE, REMOVE, KEEP_OUT, KEEP_RECORD, KEEP_ALIVE, UPDATE, CONTROL, ADMIT, END, EXPIRE, RESTORE, MOVE),
     *(BEGIN_RECORDING, END_RECORDING),
     *(SUMMARY, READ, KEEP_CHAT, REACT, BEAT, DEREGISTER, ALIVE, TAKE, TAKE_SEAT, COUNT_SEATS, SHARE_INFLOW),
 )

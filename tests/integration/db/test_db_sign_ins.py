@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 import pytest
+import sqlalchemy as sa
 from msgspec import structs
 
 from tertulia.db import rows
@@ -87,16 +89,31 @@ async def test_who_was_on_the_way_when_the_setting_changed_is_not_signed_in(
     assert (now is not None and await begin(sign_ins, now) is not None) is (change is set_again)
 
 
+def locks_asked_for(database: Database, count: int) -> asyncio.Event:
+    """Set when so many have asked for a lock, from now on."""
+    asked, statements = asyncio.Event(), list[str]()
+
+    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        if re.search("FOR (NO KEY )?UPDATE|BEGIN IMMEDIATE", statement):
+            statements.append(statement)
+            if len(statements) == count:
+                asked.set()
+
+    sa.event.listen(database.engine.sync_engine, "before_cursor_execute", note)
+    return asked
+
+
 @pytest.mark.parametrize("change", [dropped, set_again])
 async def test_whoever_comes_while_it_changes_does_not_stay(
     database: Database, settings: SignInSettings, sign_ins: SignIns, setting: SignInSetting, change: Change
 ) -> None:
     async with database.write() as connection:
         await rows.lock_tenant(connection, setting.tenant_id)
+        asked = locks_asked_for(database, 5)
         coming = [asyncio.create_task(begin(sign_ins, setting, name)) for name in "ab"]
         changing = asyncio.ensure_future(change(settings, setting))
         coming += [asyncio.create_task(begin(sign_ins, setting, name)) for name in "cd"]
-        await asyncio.sleep(0.3)
+        await asyncio.wait_for(asked.wait(), 10)
         assert not any(task.done() for task in (*coming, changing)), "somebody did not wait for the tenant"
     await changing
     for made in await asyncio.gather(*coming):

@@ -205,37 +205,45 @@ async def room_in(fleet: Fleet, region: str) -> str:
                     return room
 
 
-def workers_of(fleet: Fleet) -> set[int]:
-    """The processes of the web workers."""
-    pid = fleet.web.server.pid
-    return {int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()}
-
-
 async def test_a_worker_that_is_killed_comes_back_and_the_other_serves_meanwhile(fleet: Fleet) -> None:
     room = await fleet.new_room()
-    workers = workers_of(fleet)
+    workers = fleet.web.workers
     assert len(workers) == 2
+    pidfd = os.pidfd_open(min(workers))
     os.kill(min(workers), signal.SIGKILL)
+    assert servers.all_end([pidfd])
     async with fleet.member(room):
         assert fleet.state(room)["participantCount"] == "1"
     await asyncio.to_thread(
         fleet.web.server.wait_until,
-        lambda: len(workers_of(fleet) - {min(workers)}) == 2,
+        lambda: len(fleet.web.workers - {min(workers)}) == 2,
     )
 
 
 async def test_a_worker_that_stands_still_is_replaced(fleet: Fleet) -> None:
     async with on_two_workers(fleet, await fleet.new_room()):
         pass  # both serve
-    workers = workers_of(fleet)
+    workers = fleet.web.workers
     os.kill(max(workers), signal.SIGSTOP)
     await asyncio.to_thread(
         fleet.web.server.wait_until,
-        lambda: len(workers_of(fleet) - {max(workers)}) == 2,
+        lambda: len(fleet.web.workers - {max(workers)}) == 2,
     )
     room = await fleet.new_room()
     async with fleet.member(room):
         assert fleet.state(room)["participantCount"] == "1"
+
+
+async def test_a_single_worker_that_stands_still_is_replaced(fleet: Fleet, tmp_path: Path) -> None:
+    with servers.tertulia_web(tmp_path, settings=fleet.settings) as web:
+        (worker,) = web.workers
+        os.kill(worker, signal.SIGSTOP)
+        await asyncio.to_thread(web.server.wait_until, lambda: bool(web.workers - {worker}))
+        await asyncio.to_thread(web.server.wait_until, lambda: servers.answers(f"{web.url}/readyz"))
+        assert web.server.stop() == 0
+        said = [json.loads(line) for line in web.log().splitlines()]
+    assert [line["process"] for line in said if line["event"] == "web worker runs"] == ["web 1", "web 1"]
+    assert any("stands still" in line["event"] for line in said)
 
 
 def test_nothing_is_left_of_a_killed_fleet(fleet: Fleet, tmp_path: Path) -> None:

@@ -415,7 +415,8 @@ class Fleet:
         rooms = RoomState(redis, hub_id, room_ttl_ms(settings.keep_alive))
         audit = AuditQueue(self.audit)
         audit.start()
-        guesses = Guesses(SharedLimit("address", address_rate, SharedBuckets(redis).take))
+        take = SharedBuckets(redis).take
+        guesses = Guesses(SharedLimit("address", address_rate, take))
         hub = WatchedHub(
             settings=settings,
             hub_id=hub_id,
@@ -429,6 +430,7 @@ class Fleet:
             keys=self.keyring,
             audit=audit,
             guesses=guesses,
+            take=take,
             default_region="us-east-1",
         )
         await hub.start()

@@ -7,6 +7,7 @@ import json
 import math
 from typing import Any
 
+import httpx
 import pytest
 from msgspec.structs import replace
 from websockets.asyncio.client import connect
@@ -396,3 +397,10 @@ async def test_origins(fleet: Fleet, origin: str | None, allowed: bool) -> None:
 async def test_any_origin_in_development(fleet: Fleet) -> None:
     worker = await fleet.worker(origins=("*",))
     await connect(worker.url + "/ws", origin="https://anywhere.example.org")  # type: ignore[arg-type]
+
+
+async def test_an_upgrade_that_is_none_is_refused_in_words_of_ours(worker: Worker) -> None:
+    headers = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13"}
+    async with httpx.AsyncClient() as client:
+        answer = await client.get(f"{worker.url.replace('ws', 'http', 1)}/ws", headers=headers)
+    assert (answer.status_code, answer.text) == (400, "this is no opening handshake of a WebSocket")

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import httpx
 import pytest
+from msgspec.structs import replace
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from tertulia.ids import new_uuid
-from tests.integration.hub.harness import Fleet, Worker
+from tertulia.room.rate import ANOTHER_JOIN
+from tests.integration.hub.harness import SETTINGS, Fleet, Worker
 
 
 @pytest.fixture
@@ -56,3 +58,18 @@ async def test_a_wrong_token_in_an_upgrade(fleet: Fleet, strict: Worker) -> None
         statuses.append(refused.value.response.status_code)
     assert statuses == [401, 429]
     assert not await _is_let_in(fleet, strict)
+
+
+async def test_join_room_is_limited_by_all_workers_together(fleet: Fleet, worker: Worker) -> None:
+    room, user = await fleet.room(), new_uuid()
+    token = fleet.token(room, user)
+    slow = replace(SETTINGS, calls_per_second=ANOTHER_JOIN, burst=10_000)  # one a second, and each worker lets all pass
+    workers = [await fleet.worker(slow) for _ in range(4)]
+    codes = []
+    for number in range(40):
+        client = await workers[number % 4].connect()
+        await client.post("JoinRoom", {"roomId": room, "token": token}, id=1)
+        answer = await client.frame(lambda frame: frame.get("replyTo") == 1)
+        codes.append(answer.get("error", {}).get("code"))
+    assert set(codes) == {None, "rate_limited"}
+    await fleet.join(worker, room)

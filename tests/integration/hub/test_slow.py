@@ -275,7 +275,8 @@ async def test_calls_that_pile_up_behind_a_slow_one_are_bounded(
         await client.send(json.dumps(frame))
     await client.frame(lambda f: f.get("replyTo") == 19)
     gate.set()
-    await client.frame(lambda f: f.get("replyTo") == 1)
+    for n in range(6):
+        await client.frame(lambda f, n=n: f.get("replyTo") == n)
     codes = {f["replyTo"]: f["error"]["code"] for f in client.frames if "error" in f}
     assert [codes[n] for n in range(1, 6)] == [code] * 5
     assert codes[19] == "rate_limited"

@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from tertulia import times
 from tertulia.contract.settings import SettingsChange
@@ -18,20 +19,24 @@ from tertulia.room import messages
 from tertulia.room.messages import SettingsMessage
 from tertulia.state import keys
 from tertulia.tokens import Admission, InviteClaims
-from tests.integration.hub.harness import Fleet, Worker
+from tests.integration.hub.harness import SETTINGS, Fleet, Worker
 
 SLOW = 1.5
 """Seconds: slow, but not yet away."""
 
 
-def slow_down(fleet: Fleet, patch: pytest.MonkeyPatch) -> None:
-    record = fleet.admissions.record
+def slow_down(fleet: Fleet, patch: pytest.MonkeyPatch) -> asyncio.Event:
+    """Set when it has answered."""
+    record, answered = fleet.admissions.record, asyncio.Event()
 
     async def slow(*asked: Any) -> Record:
         await asyncio.sleep(SLOW)
-        return await record(*asked)
+        found = await record(*asked)
+        answered.set()
+        return found
 
     patch.setattr(fleet.admissions, "record", slow)
+    return answered
 
 
 async def hang(*asked: Any) -> Record:
@@ -110,11 +115,11 @@ async def test_a_database_that_was_found_to_be_away_is_not_waited_for(
     monkeypatch.setattr(fleet.admissions, "record", away)
     await fleet.join(worker, room)
     monkeypatch.undo()
-    slow_down(fleet, monkeypatch)
+    answered = slow_down(fleet, monkeypatch)
     began = time.monotonic()
     await fleet.join(worker, room)
-    assert time.monotonic() - began < SLOW
-    await asyncio.sleep(SLOW)  # it has answered
+    assert time.monotonic() - began < 0.4
+    await asyncio.wait_for(answered.wait(), 2 * SLOW)
     began = time.monotonic()
     await fleet.join(worker, room)
     assert time.monotonic() - began > SLOW
@@ -137,3 +142,92 @@ async def test_a_database_that_hangs_keeps_nobody_from_a_running_meeting(
     began = time.monotonic()
     await come(0)
     assert time.monotonic() - began < 1, "it is known to be away"
+
+
+def stop_sql(fleet: Fleet, patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(fleet.admissions, "record", hang)
+    patch.setattr(fleet.directory, "open_session", hang)
+
+
+async def test_a_worker_that_does_not_know_the_room_takes_back_who_has_a_seat(
+    fleet: Fleet, worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room = await fleet.room(mute_on_entry=True)
+    ann, user = await fleet.join(worker, room, isMuted=False)
+    bob, other_user = await fleet.join(worker, room)
+    stop_sql(fleet, monkeypatch)
+    await worker.die()
+    other = await fleet.worker()
+    began = time.monotonic()
+    back, _ = await fleet.join(other, room, user, resumeToken=ann.result["resumeToken"])
+    await fleet.join(other, room, other_user)
+    assert time.monotonic() - began < 4
+    assert back.result["settings"] == ann.result["settings"]
+    assert await back.call("KeepAlive") == {}
+    await bob.close()
+
+
+async def test_a_worker_that_does_not_know_the_room_lets_in_by_what_redis_knows(
+    fleet: Fleet, worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room = await fleet.room(max_participants=2)
+    _, user = await fleet.join(worker, room)
+    other = await fleet.worker()
+    changed = await fleet.directory.change_settings(None, RoomId(room), SettingsChange(chat="host"))
+    await worker.hub.settings_changed(RoomId(room), changed.settings)
+    removed, _ = await fleet.join(worker, room, gone := new_uuid())
+    await worker.hub.remove_participant(RoomId(room), UserId(gone))
+    await removed.closed()
+    stop_sql(fleet, monkeypatch)
+    client = await other.connect()
+    token = fleet.token(room, gone, now=time.time() - 60)
+    assert await client.refused("JoinRoom", {"roomId": room, "token": token}) == "bad_token"
+    began = time.monotonic()
+    eve, _ = await fleet.join(other, room)
+    assert time.monotonic() - began < 0.4, "SQL is known to be away"
+    assert eve.result["settings"]["chat"] == "host", "as it was changed since"
+    assert [p["userId"] for p in eve.result["participants"]] == [user]
+    assert await client.refused("JoinRoom", {"roomId": room, "token": fleet.token(room, new_uuid())}) == "room_full"
+    stranger = await fleet.another_tenant()
+    monkeypatch.setattr(fleet, "tenant", stranger)
+    monkeypatch.setattr(fleet.admissions, "record", away)
+    assert await client.refused("JoinRoom", {"roomId": room, "token": fleet.token(room, new_uuid())}) == "internal"
+
+
+async def test_a_session_that_was_not_opened_is_opened_when_sql_is_back(
+    fleet: Fleet, worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room = await fleet.room()
+    ann, user = await fleet.join(worker, room)
+    [session] = await fleet.directory.sessions(RoomId(room))
+    asked = asyncio.Event()
+    open_session = fleet.directory.open_session
+
+    async def opened(*given: Any) -> Any:
+        found = await open_session(*given)
+        asked.set()
+        return found
+
+    stop_sql(fleet, monkeypatch)
+    other = await fleet.worker(replace(SETTINGS, keep_alive=1))
+    await fleet.join(other, room, user, resumeToken=ann.result["resumeToken"])
+    monkeypatch.undo()
+    monkeypatch.setattr(fleet.directory, "open_session", opened)
+    await asyncio.wait_for(asked.wait(), 10)
+    assert await fleet.directory.sessions(RoomId(room)) == [session]
+
+
+async def test_the_record_is_written_again_with_the_state(fleet: Fleet, worker: Worker) -> None:
+    room = await fleet.room(chat="host")
+    ann, _ = await fleet.join(worker, room)
+    known = await fleet.state.record(RoomId(room))
+    assert known is not None
+    assert known.settings.chat == "host"
+    await fleet.redis.call(keys.room(RoomId(room)), "DEL", *keys.room_keys(RoomId(room)))
+    assert await fleet.state.record(RoomId(room)) is None
+    await ann.call("KeepAlive")
+    assert await fleet.state.record(RoomId(room)) == known
+    await fleet.redis.call(
+        keys.room(RoomId(room)), "HSET", keys.room(RoomId(room)), "record", '{"of": "another version"}'
+    )
+    assert await fleet.state.record(RoomId(room)) is None

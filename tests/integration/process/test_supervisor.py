@@ -104,6 +104,31 @@ async def test_wrong_use_is_not_tried_again() -> None:
     assert caught.value.exit_status == 2
 
 
+async def test_the_last_words_of_a_command_are_said_once() -> None:
+    out = Output()
+    words = "import sys; print('begins'); print('tertulia: there is no room', file=sys.stderr); sys.exit(int({status}))"
+    async with Supervisor(out) as supervisor:
+        await supervisor.start(python("one", words.format(status=2)))
+        with pytest.raises(ChildFailed) as caught:
+            await asyncio.wait_for(supervisor.until_stopped(), 20)
+    assert (str(caught.value), caught.value.exit_status) == ("there is no room", 2)
+    assert out.lines == ["one      | begins"]
+    async with Supervisor(out) as supervisor:
+        await supervisor.start(python("two", words.format(status=1)))
+        told = await out.line("starting it again")
+    assert "two ended with status 1 (there is no room); starting it again" in told
+
+
+async def test_it_is_known_when_a_child_turns() -> None:
+    out = Output()
+    async with Supervisor(out) as supervisor:
+        await supervisor.start(python("slow", READY_THEN_SLEEP, still_seconds=60))
+        await out.pid()
+        turning = asyncio.create_task(supervisor.until_one_turns())
+        await supervisor.start(python("web", TURNS, still_seconds=60))
+        await asyncio.wait_for(turning, 20)
+
+
 async def test_run_says_how_it_failed() -> None:
     async with Supervisor(Output()) as supervisor:
         with pytest.raises(ChildFailed, match="one ended with status 7") as caught:

@@ -165,7 +165,7 @@ def test_help_lists_every_setting() -> None:
     assert done.returncode == 0
     for flag in ("--redis-url", "--database-url", "--storage-url", "--public-url", "--port", "--workers"):
         assert flag in done.stdout
-    assert "--one-of-many" not in done.stdout
+    assert "--supervised" not in done.stdout
 
 
 def test_the_schema_goes_up_and_down(database_url: str) -> None:

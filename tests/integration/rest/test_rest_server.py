@@ -53,7 +53,8 @@ def test_health(rest: Rest) -> None:
 
 
 def test_a_web_worker_takes_as_many_descriptors_as_there_are(rest: Rest) -> None:
-    limits = Path(f"/proc/{rest.web.server.pid}/limits").read_text()
+    (worker,) = rest.web.workers
+    limits = Path(f"/proc/{worker}/limits").read_text()
     (soft, hard) = re.findall(r"^Max open files +(\d+) +(\d+)", limits, re.MULTILINE)[0]
     assert soft == hard
 
@@ -348,16 +349,22 @@ def systemd(directory: Path) -> Iterator[tuple[socket.socket, dict[str, str]]]:
         yield heard, {"NOTIFY_SOCKET": str(directory / "notify"), "WATCHDOG_USEC": "1000000"}
 
 
-def pids(rest: Rest) -> set[int]:
-    children = Path(f"/proc/{rest.web.server.pid}/task/{rest.web.server.pid}/children").read_text()
-    return {int(pid) for pid in children.split()}
+def test_systemd_hears_that_a_worker_serves(tmp_path: Path, rest_redis: str) -> None:
+    with systemd(tmp_path) as (heard, env):
+        settings = {"TERTULIA_REDIS_URL": rest_redis, "TERTULIA_DATABASE_URL": f"sqlite:///{tmp_path / 't.db'}"}
+        run_command(settings, "migrate")
+        port = servers.free_port()
+        with servers.command("web", tmp_path, "web", "--port", str(port), settings=settings | env):
+            assert heard.recv(100) == b"READY=1"
+            assert servers.answers(f"http://127.0.0.1:{port}/readyz")
+            assert heard.recv(100) == b"WATCHDOG=1"
 
 
 def test_workers_share_a_port_and_their_figures(tmp_path: Path, rest_redis: str) -> None:
     with systemd(tmp_path) as (heard, env), workers(tmp_path, rest_redis, 2, env) as rest:
         assert heard.recv(100) == b"READY=1"
         assert heard.recv(100) == b"WATCHDOG=1"
-        assert len(pids(rest)) == 2
+        assert len(rest.web.workers) == 2
         for _ in range(20):
             with httpx.Client(base_url=rest.web.url) as fresh:
                 assert fresh.get("/v1/rooms", headers={"Authorization": f"Bearer {rest.key}"}).status_code == 200
@@ -386,15 +393,15 @@ def lives(client: ClientConnection) -> bool:
 
 def test_a_worker_that_crashes_is_started_again(tmp_path: Path, rest_redis: str) -> None:
     with workers(tmp_path, rest_redis, 2) as rest, ExitStack() as stack:
-        before = pids(rest)
+        before = rest.web.workers
         sockets = [stack.enter_context(connect(rest.web.ws_url)) for _ in range(6)]
         assert connections(rest) == 6
         os.kill(min(before), signal.SIGKILL)
-        rest.web.server.wait_until(lambda: len(pids(rest) - before) == 1 and len(pids(rest)) == 2)
+        rest.web.server.wait_until(lambda: len(rest.web.workers - before) == 1 and len(rest.web.workers) == 2)
         rest.web.server.wait_until(lambda: rest.web.log().count('"web worker runs"') == 3)
         assert rest.call("GET", "/v1/rooms").status_code == 200
         assert connections(rest) == sum(lives(client) for client in sockets)
-        descriptors = [os.pidfd_open(pid) for pid in pids(rest)]
+        descriptors = [os.pidfd_open(pid) for pid in rest.web.workers]
         rest.web.server.kill()
         assert servers.all_end(descriptors)
 

@@ -55,9 +55,10 @@ def test_whatever_was_called_a_keep_alive_is_admitted() -> None:
 
 
 @pytest.mark.parametrize("members", [4, 100, 1000])
-def test_what_one_member_has_others_told_is_bounded_in_any_room(members: int) -> None:
-    frames = admitted(new_rate(), cost_of("SendChat", members), 100) * members
-    assert frames <= (500 + 100 * 100) * 10 + members
+@pytest.mark.parametrize(("event", "share"), [("SendChat", 10), ("UpdateState", 50), ("RaiseHand", 50)])
+def test_what_one_member_has_others_told_is_bounded_in_any_room(event: str, share: int, members: int) -> None:
+    frames = admitted(new_rate(), cost_of(event, members), 100) * members
+    assert frames <= (500 + 100 * 100) * share + members
 
 
 def test_a_call_that_is_dearer_than_the_burst_is_admitted_once_and_paid_for() -> None:

@@ -8,7 +8,8 @@ from tertulia.contract.settings import Settings
 from tertulia.ids import RecordingId, RoomId, SessionId, TenantId, UserId
 from tertulia.room import records
 from tertulia.room.answers import RoomRecord
-from tertulia.room.records import KnownRecords, KnownVoid
+from tertulia.room.quotas import Quotas
+from tertulia.room.records import KnownRecords, KnownVoid, SharedRecord
 from tertulia.tokens import Admission, RoomClaims
 
 ROOM, OURS, THEIRS = RoomId("room"), TenantId("ours"), TenantId("theirs")
@@ -19,8 +20,7 @@ RECORD = RoomRecord(host_user_id=UserId("host"), settings=Settings(), session_id
 def test_a_record_is_as_it_was_read_and_for_its_tenant_only() -> None:
     known = KnownRecords()
     assert known.find(ROOM, OURS) is None
-    known.read(ROOM, OURS, RECORD)
-    known.read(ROOM, None, RECORD)
+    known.read(ROOM, known.ask(), OURS, RECORD)
     assert known.find(ROOM, OURS) == known.find(ROOM, None) == RECORD
     assert known.find(ROOM, THEIRS) is None
     known.gone(ROOM)
@@ -30,7 +30,7 @@ def test_a_record_is_as_it_was_read_and_for_its_tenant_only() -> None:
 def test_a_session_that_this_hub_opens_or_closes_is_known() -> None:
     known = KnownRecords()
     known.opened(ROOM, SESSION)
-    known.read(ROOM, OURS, RECORD)
+    known.read(ROOM, known.ask(), OURS, RECORD)
     known.opened(ROOM, SESSION)
     found = known.find(ROOM, OURS)
     assert found is not None
@@ -43,7 +43,7 @@ def test_a_session_that_this_hub_opens_or_closes_is_known() -> None:
 
 def test_another_session_has_another_recording() -> None:
     known = KnownRecords()
-    known.read(ROOM, OURS, replace(RECORD, session_id=SESSION, recording=RecordingId("recording")))
+    known.read(ROOM, known.ask(), OURS, replace(RECORD, session_id=SESSION, recording=RecordingId("recording")))
     known.opened(ROOM, SessionId("another"))
     found = known.find(ROOM, OURS)
     assert found is not None
@@ -54,7 +54,7 @@ def test_a_change_of_the_settings_is_known() -> None:
     known = KnownRecords()
     known.changed(ROOM, Settings(locked=True))
     assert known.find(ROOM, OURS) is None
-    known.read(ROOM, OURS, RECORD)
+    known.read(ROOM, known.ask(), OURS, RECORD)
     known.changed(ROOM, Settings(locked=True))
     assert known.find(ROOM, OURS) == replace(RECORD, settings=Settings(locked=True))
 
@@ -100,8 +100,52 @@ def test_the_ban_that_was_heard_of_first_is_forgotten_first() -> None:
 def test_the_least_used_goes_first() -> None:
     known = KnownRecords()
     for number in range(records.MOST):
-        known.read(RoomId(str(number)), OURS, RECORD)
+        known.read(RoomId(str(number)), known.ask(), OURS, RECORD)
     assert known.find(RoomId("0"), OURS) == RECORD
-    known.read(ROOM, OURS, RECORD)
+    known.read(ROOM, known.ask(), OURS, RECORD)
     assert known.find(RoomId("1"), OURS) is None
     assert known.find(RoomId("0"), OURS) == RECORD
+
+
+def test_what_was_asked_before_a_change_is_older() -> None:
+    known = KnownRecords()
+    known.read(ROOM, known.ask(), OURS, RECORD)
+    asked = known.ask()
+    known.changed(ROOM, Settings(locked=True))
+    known.read(ROOM, asked, OURS, RECORD)
+    assert known.find(ROOM, OURS) == replace(RECORD, settings=Settings(locked=True))
+    first, second = known.ask(), known.ask()
+    known.read(ROOM, second, OURS, replace(RECORD, settings=Settings(chat="host")))
+    known.read(ROOM, first, OURS, RECORD)
+    assert known.find(ROOM, OURS) == replace(RECORD, settings=Settings(chat="host"))
+
+
+def test_a_session_that_was_opened_or_closed_is_newer_than_what_was_asked_before() -> None:
+    known = KnownRecords()
+    known.read(ROOM, known.ask(), OURS, RECORD)
+    asked = known.ask()
+    known.opened(ROOM, SESSION)
+    known.read(ROOM, asked, OURS, RECORD)
+    opened = replace(RECORD, session_id=SESSION)
+    assert known.find(ROOM, OURS) == opened
+    asked = known.ask()
+    known.closed(ROOM, SESSION)
+    known.read(ROOM, asked, OURS, opened)
+    assert known.find(ROOM, OURS) == RECORD
+
+
+def test_what_redis_has_counts_for_the_settings_and_where_nothing_else_is_known() -> None:
+    shared = SharedRecord(
+        tenant_id=OURS, host_user_id=UserId("host"), settings=Settings(locked=True), quotas=Quotas(people=3)
+    )
+    known = KnownRecords()
+    assert known.shared(ROOM) is None
+    heard = known.heard(ROOM, shared)
+    assert heard == replace(RECORD, settings=Settings(locked=True), quotas=Quotas(people=3))
+    assert known.find(ROOM, OURS) == heard
+    assert known.find(ROOM, THEIRS) is None
+    assert known.shared(ROOM) == shared
+    read = replace(RECORD, session_id=SESSION)
+    known.read(ROOM, known.ask(), OURS, read)
+    assert known.heard(ROOM, shared) == replace(read, settings=Settings(locked=True))
+    assert known.find(ROOM, OURS) == read, "what SQL has said stays"

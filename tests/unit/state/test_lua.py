@@ -74,9 +74,9 @@ def test_names_are_numbered_through_all_files() -> None:
 def test_what_is_passed_is_flat_and_in_order() -> None:
     leave = scripts.Leave(user=UserId("u"), reason="left", connection=ConnectionId("c"))
     assert scripts.LEAVE.values(leave) == ("u", "c", "left")
-    restore = scripts.Restore("r", "n", "s", "false", "i", "", members=("u", b"{}", "v", b"{}"))
-    assert scripts.RESTORE.values(restore) == ("r", "n", "s", "false", "i", "", "u", b"{}", "v", b"{}")
-    assert "for i = 10, #ARGV do members[i - 9] = ARGV[i] end" in scripts.RESTORE.text.decode()
+    restore = scripts.Restore("r", "n", "s", "false", "i", "", b"", members=("u", b"{}", "v", b"{}"))
+    assert scripts.RESTORE.values(restore) == ("r", "n", "s", "false", "i", "", b"", "u", b"{}", "v", b"{}")
+    assert "for i = 11, #ARGV do members[i - 10] = ARGV[i] end" in scripts.RESTORE.text.decode()
 
 
 def test_every_file_is_a_script_or_a_part_of_one() -> None:

@@ -1,9 +1,9 @@
 -- Take a seat: a new one, that of another connection of the same user, or one's own after a lost connection.
 -- needs: room, iso
 -- args: user, new, returning, limit (number), entry, admitted (number)
--- args: region, node, session, was_open, recording, incarnation, removals
+-- args: region, node, session, was_open, recording, incarnation, removals, record
 -- `limit`: how many others may be there, -1 for any number. `was_open`: '1' if SQL knew `session` to be open, '' if it
--- begins; `removals`: those from it, as SQL knew them.
+-- begins; `removals`: those from it, as SQL knew them; `record`: the room's, for a state that has none.
 -- `entry`: 'open'; or 'waits', 'locked' for who has no seat and was not admitted by a host; or 'closed' for who has no
 -- seat and was not made a host.
 -- Returns 'joined', the participant, the one replaced or '', resumed, first, the room's hash and the others; or 'void'
@@ -50,6 +50,7 @@ if old then
 else
   add(user, text)
 end
+keep_first_record(record)
 refresh_ttl()
 publish_joined(user, text, replaced or 'null', resumed, false)
 return {'joined', text, replaced or '', resumed and 1 or 0, first and 1 or 0, redis.call('HGETALL', room), others}

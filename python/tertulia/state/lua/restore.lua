@@ -4,7 +4,7 @@
 -- Returns whether it made the state, the room's hash, whoever sits in a seat of `members` by another connection, and the
 -- users who were not written; or 'other_session'.
 -- needs: room, iso, recording
--- args: region, node, session, recording, incarnation, removals, members...
+-- args: region, node, session, recording, incarnation, removals, record, members...
 
 local made = not intact()
 if made then
@@ -19,6 +19,7 @@ else
   if recording ~= '' and current() == '' and not is_over(recording) then set_recording(recording) end
 end
 void_all(removals, session)
+keep_first_record(record)
 local displaced, out = {}, {}
 for i = 1, #members, 2 do
   local user, text = members[i], members[i + 1]

@@ -52,6 +52,11 @@ local function void_all(removals, session)
   if redis.call('PTTL', removed) < 0 then redis.call('PEXPIRE', removed, ttl) end
 end
 
+-- Keep the room's record, as a hub has read it: JSON, or ''. A later one comes by keep_record.
+local function keep_first_record(record)
+  if record ~= '' then redis.call('HSETNX', room, 'record', record) end
+end
+
 -- Add a member. The caller refreshes the TTL.
 local function add(user, text)
   redis.call('HSET', participants, user, text)
