@@ -17,7 +17,7 @@ from tests.integration import servers
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
-_COUNT_QUESTIONS = """(() => {
+COUNT_QUESTIONS = """(() => {
   window.questions = [];
   const media = navigator.mediaDevices;
   const ask = media.getUserMedia.bind(media);
@@ -46,7 +46,7 @@ LOSE = """(kind) => {
 async def test_a_new_meeting_and_a_guest_by_its_invite_link(come: Come, base: str) -> None:
     ana = await come("Ana", permissions=["clipboard-read", "clipboard-write"])
     await ana.page.goto(base)
-    await ana.page.evaluate(_COUNT_QUESTIONS)
+    await ana.page.evaluate(COUNT_QUESTIONS)
     await ana.button("New meeting").click()
     await ana.page.get_by_label("Your name").fill("Ana María")
     await ana.page.locator(".mirror video").wait_for()
@@ -139,7 +139,7 @@ async def joins_without_media(browser: Browser, base: str, words: str) -> None:
 )
 async def test_links_that_are_not_good(come: Come, base: str, link: str, words: str) -> None:
     ana = await come("Ana")
-    await ana.page.add_init_script(_COUNT_QUESTIONS)
+    await ana.page.add_init_script(COUNT_QUESTIONS)
     await ana.page.goto(base + link.format(room=new_room(base).id))
     await ana.page.get_by_text(words).wait_for()
     await expect(ana.page.get_by_role("heading", level=1)).to_be_focused()

@@ -9,8 +9,10 @@ import { endedScreen, lostScreen, refusedScreen } from "./view/ended.js";
 import {
   codeFrom,
   entryFrom,
+  forgetDenial,
   forgetOpened,
   forgetToken,
+  keepDenial,
   keepOpened,
   keepToken,
   keptCredential,
@@ -18,6 +20,7 @@ import {
   ownUserId,
   releaseUsers,
   userIdFor,
+  withDenial,
 } from "./view/entry.js";
 import { Guest } from "./view/guest.js";
 import { home } from "./view/home.js";
@@ -67,16 +70,15 @@ function showHome() {
  * Shows the lobby of a room, or why one cannot join it: nobody is asked for devices in vain.
  *
  * @param {Entry} entry
- * @param {() => void} [forget] what led here, if it is no longer valid
+ * @param {() => Promise<void>} [onStale] another way to the room, if this one is no longer good
  */
-async function approach(entry, forget = () => {}) {
+async function approach(entry, onStale) {
   const slow = setTimeout(() => fill(app, waitingScreen(say("lobby.checking"))), MOMENT_MS);
   try {
     showLobby(entry, await admission(entry));
   } catch (error) {
-    const refusal = known(error);
-    if (entry.kind === "token" && refusal.status === 401) forgetToken(entry.roomId);
-    if (refusal.status === 401) forget();
+    const refusal = refusalOf(error, entry);
+    if (refusal.isStale && onStale) return onStale();
     fill(app, refusedScreen(refusal, show));
   } finally {
     clearTimeout(slow);
@@ -90,10 +92,14 @@ async function approach(entry, forget = () => {}) {
  */
 async function approachBy(code) {
   const kept = openedBefore(code);
-  if (kept) return approach(kept, () => forgetOpened(code));
+  const openAgain = () => {
+    forgetOpened(code);
+    return approachBy(code);
+  };
+  if (kept) return approach(kept, openAgain);
   const rest = new Rest(location.origin, code);
   const open = async (/** @type {string | undefined} */ password) =>
-    approach(keepOpened(code, await rest.openInvite(password)), () => forgetOpened(code));
+    approach(keepOpened(code, await rest.openInvite(password)));
   const slow = setTimeout(() => fill(app, waitingScreen(say("lobby.checking"))), MOMENT_MS);
   try {
     await open(undefined);
@@ -159,9 +165,7 @@ function showLobby(entry, room) {
       const way = { waits, onWaiting: screen.wait, onStopped: () => screen.fail(""), onJoined: close };
       await enter(entry, name, local, way);
     } catch (error) {
-      const refusal = known(error);
-      if (entry.kind === "token" && refusal.status === 401) forgetToken(entry.roomId);
-      screen.fail(explainEntry(refusal));
+      screen.fail(explainEntry(refusalOf(error, entry)));
     }
   }
 }
@@ -191,6 +195,18 @@ function known(error) {
   if (error instanceof TertuliaError) return error;
   console.error(error);
   return new TertuliaError("internal", String(error));
+}
+
+/**
+ * Why one may not enter. A token of one's own that is no longer good is forgotten.
+ *
+ * @param {unknown} error
+ * @param {Entry} entry
+ */
+function refusalOf(error, { kind, roomId }) {
+  const refusal = known(error);
+  if (kind === "token" && refusal.isStale) forgetToken(roomId);
+  return withDenial(refusal, roomId);
 }
 
 /**
@@ -262,6 +278,7 @@ async function enter(entry, displayName, local, { waits, onWaiting, onStopped, o
   let ended = /** @type {{reason: EndReason, error: TertuliaError | null} | null} */ (null);
   meeting.on("end", (end) => {
     ended = end;
+    if (end.error?.code === "entry_denied") keepDenial(entry.roomId);
     if (room) finish(end);
   });
   const leave = () => meeting.leave();
@@ -277,6 +294,7 @@ async function enter(entry, displayName, local, { waits, onWaiting, onStopped, o
     throw error;
   }
   onJoined();
+  forgetDenial(entry.roomId);
   const invites = new Invites(() => asMember(), entry.roomId);
   room = new Room(meeting, local, () => inviteLink(entry, meeting, invites), asMember);
   fill(app, room.element);
@@ -321,7 +339,7 @@ async function grantFor(entry, rest, displayName) {
     return () => rest.join(entry.roomId, userId, displayName());
   }
   const guest = await Guest.of(entry.roomId);
-  let isIn = false; // from then on the invite is not used: who was removed does not come back as somebody new
+  let isIn = false; // from then on the invite is not used: who is in a meeting does not become somebody else
   return async () => {
     const grant = isIn ? await guest.renew(displayName()) : await guest.enter(rest, displayName());
     isIn = true;
