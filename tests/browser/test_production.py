@@ -6,6 +6,7 @@ import asyncio
 import re
 import sqlite3
 import subprocess
+import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -94,6 +95,26 @@ async def test_host_and_guests_by_their_links(come: Come, production: Production
     await ana.page.get_by_text("You · Host").wait_for()
     await expect(ana.button("More for Eva")).to_be_visible()
     ana.trouble.clear()
+
+
+async def test_whoever_has_no_link_to_pass_on_is_not_offered_one(come: Come, production: Production) -> None:
+    host_link, _ = production.links()
+    key = production.command("key", "create", "acme")
+    room = host_link.split("#")[0].replace("/r/", "/v1/rooms/")
+    token = call("POST", f"{room}/join", {"userId": str(uuid.uuid4())}, key)["token"]
+    ben = await come("Ben")
+    await ben.join(f"{host_link.split('#')[0]}#token={token}")
+    await ben.page.get_by_role("heading", name="You are the only one here").wait_for()
+    await ben.press("p")
+    await ben.page.locator(".people-list").get_by_text("Ben").wait_for()
+    await expect(ben.button("Copy invite link")).to_have_count(0)
+    await ben.button("More").click()
+    await ben.page.get_by_role("menuitem", name="Settings").wait_for()
+    await expect(ben.page.get_by_role("menuitem", name="Invite people")).to_have_count(0)
+    await ben.press("Escape")
+    await ben.press("i")
+    await ben.hears("Only hosts can invite others to this meeting.")
+    ben.trouble.clear()
 
 
 async def test_a_link_without_credential_is_refused(come: Come, production: Production) -> None:

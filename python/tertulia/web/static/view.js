@@ -1,5 +1,5 @@
-/** @import { Meeting } from "./meeting.js" */
 /** @import { EndReason } from "./protocol/hub.js" */
+/** @import { Role } from "./protocol/types.js" */
 /** @import { Room } from "./view/room.js" */
 import { LocalMedia } from "./media.js";
 import { Rest, TertuliaError } from "./protocol.js";
@@ -24,7 +24,7 @@ import {
 } from "./view/entry.js";
 import { Guest } from "./view/guest.js";
 import { home } from "./view/home.js";
-import { Invites } from "./view/invites.js";
+import { Invites, Inviting } from "./view/invites.js";
 import { loaded } from "./view/loading.js";
 import { lobby } from "./view/lobby.js";
 import { waitingScreen } from "./view/message.js";
@@ -137,6 +137,7 @@ async function admission({ kind, roomId, credential }) {
  */
 function showLobby(entry, room) {
   const { role, waits } = room;
+  const ownLink = ownLinkOf(entry, role);
   const { microphone, camera, quality } = preferences();
   const local = new LocalMedia({ microphone, camera, quality });
   applyEffects(local);
@@ -162,7 +163,7 @@ function showLobby(entry, room) {
   /** @param {string} name */
   async function go(name) {
     try {
-      const way = { waits, onWaiting: screen.wait, onStopped: () => screen.fail(""), onJoined: close };
+      const way = { waits, ownLink, onWaiting: screen.wait, onStopped: () => screen.fail(""), onJoined: close };
       await enter(entry, name, local, way);
     } catch (error) {
       screen.fail(explainEntry(refusalOf(error, entry)));
@@ -256,11 +257,12 @@ async function meetingModules() {
  * @param {LocalMedia} local
  * @param {object} way
  * @param {boolean} way.waits a host will have to let us in
+ * @param {Promise<string | null>} way.ownLink as of `ownLinkOf`
  * @param {(onCancel: () => void) => void} way.onWaiting
  * @param {() => void} way.onStopped we did not want to wait any longer
  * @param {() => void} way.onJoined
  */
-async function enter(entry, displayName, local, { waits, onWaiting, onStopped, onJoined }) {
+async function enter(entry, displayName, local, { waits, ownLink, onWaiting, onStopped, onJoined }) {
   const rest = new Rest(location.origin, entry.credential);
   /** @type {() => string} the name as it is by now */
   let name = () => displayName;
@@ -295,8 +297,8 @@ async function enter(entry, displayName, local, { waits, onWaiting, onStopped, o
   }
   onJoined();
   forgetDenial(entry.roomId);
-  const invites = new Invites(() => asMember(), entry.roomId);
-  room = new Room(meeting, local, () => inviteLink(entry, meeting, invites), asMember);
+  const inviting = new Inviting(meeting, new Invites(asMember, entry.roomId), await ownLink);
+  room = new Room(meeting, local, inviting, asMember);
   fill(app, room.element);
   room.focus();
   document.title = say("title.meeting");
@@ -348,19 +350,18 @@ async function grantFor(entry, rest, displayName) {
 }
 
 /**
- * The link to send to others: on an open server the plain address, from a host an invite of theirs, else the invite we
- * came with.
+ * The link by which others may join as we do: the invite we came by, or on an open server the plain address.
  *
  * @param {Entry} entry
- * @param {Meeting} meeting
- * @param {Invites} invites
+ * @param {Role} role as which we join
+ * @returns {Promise<string | null>} null: there is none, or as a host we send invites of our own
  */
-async function inviteLink(entry, meeting, invites) {
-  const plain = `${location.origin}/r/${entry.roomId}`;
-  if (await anyone.mayCreateRooms()) return plain;
-  if (meeting.role !== "host")
-    return entry.link ?? (entry.kind === "invite" ? `${plain}#invite=${entry.credential}` : plain);
-  return invites.link();
+async function ownLinkOf({ kind, roomId, credential, link }, role) {
+  const plain = `${location.origin}/r/${roomId}`;
+  if (kind === "invite") return link ?? `${plain}#invite=${credential}`;
+  if (kind === "open") return plain;
+  const isOpen = role === "attendee" && (await anyone.mayCreateRooms().catch(() => false));
+  return isOpen ? plain : null;
 }
 
 await load(document.documentElement.lang, navigator.languages);

@@ -172,6 +172,7 @@ export default {
   "invite.link": "Einladungslink",
   "invite.copied": "Einladungslink kopiert.",
   "invite.byHand": "Kopieren Sie diesen Link und senden Sie ihn den Personen, die Sie treffen möchten.",
+  "invite.hostsOnly": "Nur Gastgeber können andere zu dieser Besprechung einladen.",
   "invite.alone": "Sie sind allein hier",
   "invite.aloneLead": "Senden Sie diesen Link den Personen, die Sie treffen möchten.",
 

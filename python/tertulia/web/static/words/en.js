@@ -165,6 +165,7 @@ export default {
   "invite.link": "Invite link",
   "invite.copied": "Invite link copied.",
   "invite.byHand": "Copy this link and send it to the people you want to meet.",
+  "invite.hostsOnly": "Only hosts can invite others to this meeting.",
   "invite.alone": "You are the only one here",
   "invite.aloneLead": "Send this link to the people you want to meet.",
 

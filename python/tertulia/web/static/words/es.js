@@ -169,6 +169,7 @@ export default {
   "invite.link": "Enlace de invitación",
   "invite.copied": "Enlace de invitación copiado.",
   "invite.byHand": "Copia este enlace y envíalo a las personas con las que quieras reunirte.",
+  "invite.hostsOnly": "Solo los anfitriones pueden invitar a otras personas a esta reunión.",
   "invite.alone": "No hay nadie más aquí",
   "invite.aloneLead": "Envía este enlace a las personas con las que quieras reunirte.",
 

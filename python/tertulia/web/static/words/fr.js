@@ -171,6 +171,7 @@ export default {
   "invite.link": "Lien d’invitation",
   "invite.copied": "Lien d’invitation copié.",
   "invite.byHand": "Copiez ce lien et envoyez-le aux personnes que vous souhaitez retrouver.",
+  "invite.hostsOnly": "Seuls les organisateurs peuvent inviter d’autres personnes à cette réunion.",
   "invite.alone": "Vous êtes la seule personne ici",
   "invite.aloneLead": "Envoyez ce lien aux personnes que vous souhaitez retrouver.",
 

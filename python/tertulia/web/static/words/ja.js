@@ -165,6 +165,7 @@ export default {
   "invite.link": "招待リンク",
   "invite.copied": "招待リンクをコピーしました。",
   "invite.byHand": "このリンクをコピーして、会議に招きたい人に送ってください。",
+  "invite.hostsOnly": "この会議にほかの人を招待できるのは主催者のみです。",
   "invite.alone": "ほかの参加者はいません",
   "invite.aloneLead": "このリンクを、会議に招きたい人に送ってください。",
 

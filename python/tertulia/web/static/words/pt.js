@@ -167,6 +167,7 @@ export default {
   "invite.link": "Link do convite",
   "invite.copied": "Link do convite copiado.",
   "invite.byHand": "Copie este link e envie-o às pessoas com quem você quer se reunir.",
+  "invite.hostsOnly": "Só os organizadores podem convidar outras pessoas para esta reunião.",
   "invite.alone": "Só você está aqui",
   "invite.aloneLead": "Envie este link às pessoas com quem você quer se reunir.",
 
