@@ -76,6 +76,8 @@ export default {
   "noise.label": "إزالة ضوضاء قوية",
   "noise.failed": "تعذّر تشغيل إزالة الضوضاء القوية. تبقى إزالة الضوضاء في المتصفح مفعّلة.",
   "background.label": "الخلفية",
+  "background.notHere":
+    "لا يستطيع هذا المتصفح إخفاء خلفيتك عندما لا تكون علامة التبويب ظاهرة. يستطيع ذلك Chrome وEdge.",
   "background.none": "الخلفية كما هي",
   "background.blur": "خلفية ضبابية",
   "background.plain": "خلفية سادة",

@@ -78,6 +78,8 @@ export default {
   "noise.label": "Starke Geräuschunterdrückung",
   "noise.failed": "Die starke Geräuschunterdrückung konnte nicht gestartet werden. Die des Browsers läuft weiter.",
   "background.label": "Hintergrund",
+  "background.notHere":
+    "Dieser Browser kann Ihren Hintergrund nicht verbergen, wenn der Tab verdeckt ist. Chrome und Edge können es.",
   "background.none": "Hintergrund unverändert",
   "background.blur": "Unscharfer Hintergrund",
   "background.plain": "Einfarbiger Hintergrund",

@@ -78,6 +78,7 @@ export default {
   "noise.label": "Strong noise suppression",
   "noise.failed": "Strong noise suppression could not be started. The browser’s own goes on.",
   "background.label": "Background",
+  "background.notHere": "This browser cannot hide your background while its tab is in the back. Chrome and Edge can.",
   "background.none": "Background as it is",
   "background.blur": "Blurred background",
   "background.plain": "Plain background",

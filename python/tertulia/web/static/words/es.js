@@ -77,6 +77,7 @@ export default {
   "noise.label": "Supresión de ruido intensa",
   "noise.failed": "No se pudo iniciar la supresión de ruido intensa. La del navegador sigue activa.",
   "background.label": "Fondo",
+  "background.notHere": "Este navegador no puede ocultar tu fondo si la pestaña no está a la vista. Chrome y Edge sí.",
   "background.none": "Fondo sin cambios",
   "background.blur": "Fondo desenfocado",
   "background.plain": "Fondo liso",

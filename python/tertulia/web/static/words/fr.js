@@ -78,6 +78,8 @@ export default {
   "noise.label": "Forte réduction du bruit",
   "noise.failed": "La forte réduction du bruit n’a pas pu démarrer. Celle du navigateur reste active.",
   "background.label": "Arrière-plan",
+  "background.notHere":
+    "Ce navigateur ne peut pas masquer votre arrière-plan quand l’onglet est caché. Chrome et Edge le peuvent.",
   "background.none": "Arrière-plan inchangé",
   "background.blur": "Arrière-plan flou",
   "background.plain": "Arrière-plan uni",

@@ -76,6 +76,7 @@ export default {
   "noise.label": "סינון רעשים חזק",
   "noise.failed": "לא ניתן להפעיל את סינון הרעשים החזק. הסינון של הדפדפן ממשיך לפעול.",
   "background.label": "רקע",
+  "background.notHere": "הדפדפן הזה לא יכול להסתיר את הרקע כשהכרטיסייה מוסתרת. Chrome ו-Edge יכולים.",
   "background.none": "הרקע כמות שהוא",
   "background.blur": "רקע מטושטש",
   "background.plain": "רקע חלק",

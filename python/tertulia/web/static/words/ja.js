@@ -77,6 +77,7 @@ export default {
   "noise.label": "強力なノイズ抑制",
   "noise.failed": "強力なノイズ抑制を開始できませんでした。ブラウザーのノイズ抑制は引き続き有効です。",
   "background.label": "背景",
+  "background.notHere": "このブラウザーでは、タブが隠れている間に背景を隠せません。Chrome と Edge では使えます。",
   "background.none": "背景をそのまま表示",
   "background.blur": "背景をぼかす",
   "background.plain": "無地の背景",

@@ -77,6 +77,8 @@ export default {
   "noise.label": "Supressão de ruído intensa",
   "noise.failed": "Não foi possível iniciar a supressão de ruído intensa. A do navegador continua ativa.",
   "background.label": "Plano de fundo",
+  "background.notHere":
+    "Este navegador não consegue ocultar seu plano de fundo com a aba oculta. O Chrome e o Edge conseguem.",
   "background.none": "Plano de fundo original",
   "background.blur": "Plano de fundo desfocado",
   "background.plain": "Plano de fundo liso",
