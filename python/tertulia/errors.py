@@ -9,6 +9,7 @@
     └── Refused                a client is told: by REST as a problem, by the hub as an error
         ├── Unauthorized       unauthorized            401
         ├── BadToken           bad_token               401 (hub only)
+        │   └── UserRemoved    bad_token, ``removed``
         ├── TooLarge           too_large               413
         ├── UnsupportedMedia   unsupported_media_type  415
         ├── NotJson            not_json                400
@@ -99,6 +100,9 @@ class StorageError(TertuliaError):
 class Refused(TertuliaError):
     """A client asked for something that it cannot have, or in the wrong form. Nothing was changed."""
 
+    reason: str | None = None
+    """What a client may have to know beyond the code: a word of its own."""
+
     @property
     def errors(self) -> tuple[FieldError, ...]:
         """The fields at fault, if any."""
@@ -125,11 +129,27 @@ class Unauthorized(Refused):
 
     code, status = "unauthorized", 401
 
+    @classmethod
+    def by(cls, error: BadToken) -> Unauthorized:
+        """The credential is a token that is not valid."""
+        refused = cls(error.message)
+        refused.reason = error.reason
+        return refused
+
 
 class BadToken(Refused):
     """A token that is not valid."""
 
     code, status = "bad_token", 401
+
+
+class UserRemoved(BadToken):
+    """A token of somebody who was removed from the meeting since they were admitted."""
+
+    reason = "removed"
+
+    def __init__(self) -> None:
+        super().__init__("you were removed from this meeting, and the token is no longer valid")
 
 
 class TooLarge(Refused):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import urllib.request
 import uuid
 from dataclasses import dataclass, field
@@ -17,6 +18,9 @@ PATIENCE: Final = 45_000
 """Milliseconds. Six people encode and decode on two cores; what takes longer than this does not come."""
 
 POLL_SECONDS: Final = 0.3
+
+SHORT: Final = re.compile(r"/m/[2-9a-z]{4}-[2-9a-z]{4}-[2-9a-z]{4}$")
+"""How the link of an invite ends."""
 
 _INBOUND: Final = """async () => {
   const found = [];

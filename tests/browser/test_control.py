@@ -55,6 +55,27 @@ async def test_who_knocks_is_let_in_or_not(come: Come, base: str) -> None:
     await expect(ana.page.get_by_text("Waiting to join")).to_be_hidden()
 
 
+async def test_who_was_denied_is_told_so_after_a_reload_too(come: Come, base: str) -> None:
+    room = new_room(base, waitingRoom=True)
+    ana, ben = await come("Ana"), await come("Ben")
+    await ana.join(room.host_link)
+    invite = call("POST", f"{base}/v1/rooms/{room.id}/invites", {"role": "attendee"}, room.join_token)
+    await ben.page.goto(f"{room.link}#invite={invite['inviteToken']}")
+    await ben.button("Ask to join").click()
+    await ana.press("p")
+    await ana.button("Deny Ben").click()
+    for again in ("Ask to join", "Try again"):
+        await ben.page.get_by_text("The host did not let you in.").wait_for()
+        await ben.button(again).click()
+        await ben.page.get_by_text("The host did not let you in.").wait_for()
+        await ben.page.reload()
+    await ben.page.get_by_role("heading", name="You cannot join this meeting").wait_for()
+    call("POST", f"{base}/v1/rooms/{room.id}/end", token=room.join_token)
+    await ben.button("Try again").click()
+    await ben.button("Ask to join").wait_for()
+    ben.trouble = [text for text in ben.trouble if "the server responded with a status of 401" not in text]
+
+
 async def test_who_waits_may_go_and_all_come_in_without_a_waiting_room(come: Come, base: str) -> None:
     room = new_room(base, waitingRoom=True)
     ana, ben, eve = [await come(name) for name in ("Ana", "Ben", "Eve")]

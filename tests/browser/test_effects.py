@@ -437,6 +437,7 @@ async def test_firefox_suppresses_noise_and_listens_to_the_muted_only_if_asked(b
         await page.evaluate("document.querySelector('[data-action=settings]').click()")
         await page.until("document.querySelector('dialog .check input')")
         checks = "[...document.querySelectorAll('dialog .check input')].map((box) => box.checked)"
-        # Noise, sounds, and speech while muted. Firefox offers no backgrounds.
+        # Noise, sounds, and speech while muted. Firefox offers no backgrounds, and says why.
         assert await page.evaluate(checks) == [True, True, False]
         assert await page.evaluate("document.querySelector('option[value=blur]')") is None
+        await page.says("This browser cannot hide your background while its tab is in the back.", "dialog")

@@ -225,6 +225,8 @@ class Problem(Wire, omit_defaults=True, frozen=True):
     status: int
     code: str
     detail: str
+    reason: str | None = None
+    """``removed``: the token is of somebody who was removed from the meeting."""
     errors: list[ProblemField] = msgspec.field(default_factory=list)
 
 

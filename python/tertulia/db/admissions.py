@@ -17,11 +17,10 @@ from tertulia.db.engine import Database, insert_new
 from tertulia.db.models import Room
 from tertulia.db.standing import is_banned, is_removed, is_revoked
 from tertulia.db.tables import REMOVALS, ROOMS, TENANTS, Uuid
-from tertulia.errors import BadToken
+from tertulia.errors import BadToken, UserRemoved
 from tertulia.ids import RoomId, SessionId, TenantId, UserId
 from tertulia.room.participant import Removals
 from tertulia.room.quotas import Quotas
-from tertulia.room.removals import VOID
 from tertulia.tokens import RoomClaims
 
 REVOKED: Final = "the API key that the token was issued for was revoked: ask for a new token"
@@ -126,6 +125,6 @@ class Admissions:
 
 def _check(is_out: bool, is_revoked: bool) -> None:
     if is_out:
-        raise BadToken(VOID)
+        raise UserRemoved
     if is_revoked:
         raise BadToken(REVOKED)

@@ -19,9 +19,8 @@ from tertulia.db.engine import Database, insert_new
 from tertulia.db.models import Invite, User
 from tertulia.db.standing import is_banned, is_removed, is_revoked
 from tertulia.db.tables import INVITE_USES, INVITES, ROOMS, USERS
-from tertulia.errors import AlreadyExists, BadToken, FieldError, Forbidden, NotFound
+from tertulia.errors import AlreadyExists, BadToken, FieldError, Forbidden, NotFound, UserRemoved
 from tertulia.ids import RoomId, TenantId, UserId
-from tertulia.room.removals import VOID
 from tertulia.tokens import ADMISSION_SECONDS, InviteClaims
 
 TAKEN: Final = "is in use: an invite makes a new user. Send a new UUID, or your own room token instead of the invite"
@@ -51,7 +50,7 @@ class Invites:
         """Create an invite. If one with this id exists, it is the answer.
 
         Raises:
-            BadToken: whoever makes it has been banned meanwhile.
+            UserRemoved: whoever makes it has been banned meanwhile.
         """
         async with self._database.write() as connection:
             if invite.made_by is not None:
@@ -175,7 +174,7 @@ async def _check_maker(connection: AsyncConnection, room_id: RoomId, user_id: Us
         INVITE_USES.c.tenant_id == owner, INVITE_USES.c.user_id == user_id
     )
     if any(row.banned_at is not None for row in await connection.execute(theirs.with_for_update())):
-        raise BadToken(VOID)
+        raise UserRemoved
 
 
 async def _check(connection: AsyncConnection, invite_id: str) -> None:

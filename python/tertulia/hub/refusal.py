@@ -8,15 +8,16 @@ from tertulia.errors import Refused
 
 
 class Refusal(NamedTuple):
-    """``code`` is stable, ``message`` is for people, ``field`` is the first field at fault."""
+    """``code`` is stable, ``message`` is for people, ``field`` is the first field at fault, ``reason`` a word more."""
 
     code: str
     message: str
-    field: str | None
+    field: str | None = None
+    reason: str | None = None
 
 
 def refusal(error: BaseException) -> Refusal:
     """What the client sees: our refusals as they are; anything else is ``internal``, its text hidden."""
     if isinstance(error, Refused):
-        return Refusal(error.code, error.message, error.field)
-    return Refusal("internal", "something went wrong on the server; try again", None)
+        return Refusal(error.code, error.message, error.field, error.reason)
+    return Refusal("internal", "something went wrong on the server; try again")

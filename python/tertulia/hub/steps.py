@@ -15,7 +15,7 @@ from tertulia.contract.settings import Settings
 from tertulia.db.admissions import REVOKED, Admissions
 from tertulia.db.directory import Directory
 from tertulia.db.recordings import Recordings
-from tertulia.errors import BadToken, NotFound, TertuliaError, Unavailable
+from tertulia.errors import BadToken, NotFound, TertuliaError, Unavailable, UserRemoved
 from tertulia.hub.answering import Answering
 from tertulia.hub.tasks import Tasks
 from tertulia.ids import RoomId, TenantId, UserId
@@ -23,7 +23,6 @@ from tertulia.room import steps
 from tertulia.room.answers import Answer, Ongoing, RoomRecord
 from tertulia.room.quotas import Quotas
 from tertulia.room.records import KnownRecords, KnownVoid
-from tertulia.room.removals import VOID
 from tertulia.state.rooms import RoomState
 from tertulia.state.seats import Seat, TenantSeats
 from tertulia.tokens import RoomClaims
@@ -194,7 +193,7 @@ class Steps:
         if known is not None:
             _log.warning("the database does not answer: rooms are joined by what was last read")
             if claims is not None and claims in self._void:
-                raise BadToken(VOID if claims.admission.is_guest else REVOKED)
+                raise UserRemoved if claims.admission.is_guest else BadToken(REVOKED)
         return known
 
     async def _try_to_read(

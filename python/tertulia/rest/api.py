@@ -132,7 +132,7 @@ class _Attempt(NamedTuple):
         try:
             answer = await self.operation.run(asked, self._admit)
         except BadToken as e:  # what the caller's credential goes back to has ended meanwhile
-            raise Unauthorized(e.message) from None
+            raise Unauthorized.by(e) from None
         auditing.note(self.services, self.request, self.operation.name, asked)
         return answer
 

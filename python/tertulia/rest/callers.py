@@ -16,11 +16,10 @@ from tertulia.db.invites import Invites
 from tertulia.db.keyring import Keyring
 from tertulia.db.models import Invite, SignIn
 from tertulia.db.sign_ins import SignIns
-from tertulia.errors import BadToken, Unauthorized
+from tertulia.errors import BadToken, Unauthorized, UserRemoved
 from tertulia.ids import TenantId, UserId
 from tertulia.rest.codes import Codes, is_code
 from tertulia.rest.cookies import check_origin, cookie_of
-from tertulia.room.removals import VOID
 from tertulia.signalr.credentials import bearer
 from tertulia.state.rooms import RoomState
 from tertulia.tokens import InviteClaims, RoomClaims, kind_of
@@ -126,7 +125,7 @@ class Callers:
         try:
             return await self.holder(credential)
         except BadToken as e:
-            raise Unauthorized(e.message) from None
+            raise Unauthorized.by(e) from None
 
     async def _signed_in(self, request: Request) -> SignedIn:
         check_origin(request, self._public_url)
@@ -162,7 +161,7 @@ class Callers:
             return Invitee(invite.tenant_id, f"invite {invite.invite_id}", invite)
         claims = await self._keyring.verify_room(credential)
         if await self._rooms.is_void(claims.room_id, claims.user_id, claims.admission.at_ms):
-            raise BadToken(VOID)
+            raise UserRemoved
         await self._admissions.check(claims)
         role = await self._rooms.role(claims.room_id, claims.user_id) or claims.role
         return Member(claims.tenant_id, f"member {claims.room_id} {claims.user_id}", claims, role)

@@ -20,6 +20,7 @@ def problem(error: BaseException) -> Response:
     """The answer for ``error``. One that is not ours is a 500, whose text stays in the log."""
     code, status, detail = "internal", 500, _HIDDEN
     fields: list[ProblemField] = []
+    reason: str | None = None
     extra: dict[str, str] = {}
     if isinstance(error, Refused | Unavailable):
         code, status, detail = error.code, error.status, error.message
@@ -28,6 +29,7 @@ def problem(error: BaseException) -> Response:
         extra["Retry-After"] = "2"
     if isinstance(error, Refused):
         fields = [ProblemField(field=e.field, message=e.message) for e in error.errors]
+        reason = error.reason
     if status == 401:
         extra["WWW-Authenticate"] = "Bearer"
     if isinstance(error, MethodNotAllowed):
@@ -42,6 +44,7 @@ def problem(error: BaseException) -> Response:
         status=status,
         code=code,
         detail=detail,
+        reason=reason,
         errors=fields,
     )
     return Response(msgspec.json.encode(body), status, extra, MEDIA_TYPE)

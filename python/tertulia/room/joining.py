@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from tertulia.errors import BadToken, RoomFull, Unavailable
+from tertulia.errors import RoomFull, Unavailable, UserRemoved
 from tertulia.ids import ConnectionId, NodeId, SeatId, SessionId
 from tertulia.room import steps
 from tertulia.room.answers import Joined, Left, MustWait, Ongoing, RoomRecord, RoomSummary
@@ -45,7 +45,6 @@ from tertulia.room.pending import (
 )
 from tertulia.room.permissions import entry_of, is_muted_on_entry
 from tertulia.room.quotas import most_in_room, room_is_full
-from tertulia.room.removals import VOID
 from tertulia.room.room import Channel, Room
 from tertulia.room.seat import Joining, Outcome, Source
 from tertulia.room.seating import Seating
@@ -235,7 +234,7 @@ class Joiner:
         session_id = work.joined.session_id
         removals = room.hub.removals.with_those_of(room.id, session_id, session.removals)
         if removals.get(joining.user_id, -1) >= joining.claims.admission.at_ms:
-            self._give_up(joining, BadToken(VOID), work.joined.node)
+            self._give_up(joining, UserRemoved(), work.joined.node)
         else:
             step = KeepOut(session_id=session_id, removals=removals)
             room.agenda.run(step, KeepingOut(work.connection, work.joined))

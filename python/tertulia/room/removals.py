@@ -7,8 +7,6 @@ from typing import Final
 from tertulia.ids import RoomId, SessionId, UserId
 from tertulia.room.participant import Removals
 
-VOID: Final = "you were removed from this meeting, and the token is no longer valid"
-"""What a client is told."""
 MOST: Final = 10_000
 """Rooms kept: those in which somebody was removed least recently go first."""
 MOST_IN_ROOM: Final = 1_000

@@ -9,7 +9,7 @@ import msgspec
 from tertulia.contract.calls import Permissions
 from tertulia.contract.events import ChatHistory, ChatMessage
 from tertulia.contract.fields import LeaveReason, Role
-from tertulia.errors import BadToken, NoSession, NotJoined, RoomFull, RoomLocked, UnknownTarget
+from tertulia.errors import NoSession, NotJoined, RoomFull, RoomLocked, UnknownTarget, UserRemoved
 from tertulia.ids import ConnectionId, HubId, NodeId, RecordingId, RoomId, SessionId, UserId
 from tertulia.redis.client import Redis
 from tertulia.room.answers import (
@@ -32,7 +32,6 @@ from tertulia.room.messages import StateMessage
 from tertulia.room.participant import Participant, Removals, decode_participant, encode_participant
 from tertulia.room.permissions import not_admitted
 from tertulia.room.records import SharedRecord
-from tertulia.room.removals import VOID
 from tertulia.room.steps import Entry, JoinSeat, KnownRoom, Placement
 from tertulia.state import keys, scripts
 from tertulia.state.clock import redis_ms
@@ -86,7 +85,7 @@ class RoomState:
         ``record`` is kept unless the state has one.
 
         Raises:
-            BadToken: the user was removed at or after ``admitted_at_ms``.
+            UserRemoved: the user was removed at or after ``admitted_at_ms``.
             RoomFull: ``max_participants`` others are in the room, whatever the role. (None: any number may be.)
             MustWait, RoomLocked, RoleNotAllowed: what ``entry`` says holds for the user, who has no seat and was not
                 admitted.
@@ -130,7 +129,7 @@ class RoomState:
         if reply[0] == b"full":
             raise RoomFull(f"the room is full with {max_participants} participants: try again when somebody has left")
         if reply[0] == b"void":
-            raise BadToken(VOID)
+            raise UserRemoved
         if reply[0] == b"waits":
             raise MustWait("a host has to admit the user first")
         if reply[0] == b"locked":

@@ -74,6 +74,7 @@ class CallRefused(Exception):
         super().__init__(f"{error['code']}: {error['message']}")
         self.code: str = error["code"]
         self.field: str | None = error.get("field")
+        self.reason: str | None = error.get("reason")
 
 
 class PlainClient:

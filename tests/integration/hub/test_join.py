@@ -15,6 +15,7 @@ from tertulia.ids import RoomId, UserId, new_uuid
 from tertulia.state import keys
 from tertulia.times import from_seconds
 from tests.integration.hub.harness import SETTINGS, CallRefused, Fleet, Worker
+from tests.integration.hub.signalr import connect_signalr
 
 
 async def test_result_and_event_have_the_contracts_fields(fleet: Fleet, worker: Worker) -> None:
@@ -284,14 +285,20 @@ async def test_nobody_is_missed(fleet: Fleet, worker: Worker) -> None:
             await client.event("ParticipantJoined", userId=other)
 
 
-async def test_a_removed_users_token_is_void(fleet: Fleet, worker: Worker) -> None:
+@pytest.mark.parametrize("dialect", ["plain", "signalr"])
+async def test_a_removed_users_token_is_void(fleet: Fleet, worker: Worker, dialect: str) -> None:
     room = await fleet.room()
     ann, user = await fleet.join(worker, room)
     old = fleet.token(room, user)
     assert await worker.hub.remove_participant(RoomId(room), UserId(user))
     assert await ann.closed() == 4003
-    client = await worker.connect()
-    assert await client.refused("JoinRoom", {"roomId": room, "token": old}) == "bad_token"
+    client = await (worker.connect() if dialect == "plain" else connect_signalr(worker))
+    with pytest.raises(CallRefused) as refused:
+        await client.call("JoinRoom", {"roomId": room, "token": old})
+    if dialect == "plain":
+        assert (refused.value.code, refused.value.reason) == ("bad_token", "removed")
+    else:
+        assert "HubException: bad_token: removed: you were removed" in str(refused.value)
     await client.call("JoinRoom", {"roomId": room, "token": fleet.token(room, user, now=time.time() + 1)})
 
 

@@ -42,7 +42,7 @@ def test_renewed_tokens_are_void_too(rest: Rest) -> None:
             again = join(rest, room, renewed, user).json()["token"]
             remove(rest, room, user)
             for void in (token, renewed, again):
-                problem(join(rest, room, void, user), 401, "unauthorized")
+                assert problem(join(rest, room, void, user), 401, "unauthorized")["reason"] == "removed"
                 refused(rest, room, void)
 
 
@@ -114,7 +114,7 @@ def test_a_ban_is_not(rest: Rest) -> None:
     with rest.meeting(room, new_id()), rest.joined(room, token):
         remove(rest, room, user, "?ban=true")
         rest.ok("POST", f"/v1/rooms/{room}/end", status=204)
-    problem(join(rest, room, token, user), 401, "unauthorized")
+    assert problem(join(rest, room, token, user), 401, "unauthorized")["reason"] == "removed"
     refused(rest, room, token)
 
 

@@ -10,6 +10,7 @@ from starlette.requests import Request
 
 from tertulia.errors import (
     AlreadyExists,
+    BadToken,
     FieldError,
     Invalid,
     MethodNotAllowed,
@@ -17,6 +18,7 @@ from tertulia.errors import (
     RateLimited,
     Unauthorized,
     Unavailable,
+    UserRemoved,
 )
 from tertulia.ids import NodeId, RoomId, UserId
 from tertulia.rest.addresses import Base, base_of
@@ -100,6 +102,12 @@ def test_a_refusal_is_told() -> None:
         "code": "not_found",
         "detail": "x is not known",
     }
+
+
+def test_why_a_token_is_void_is_told() -> None:
+    body, _ = read(Unauthorized.by(UserRemoved()))
+    assert (body["code"], body["reason"]) == ("unauthorized", "removed")
+    assert "reason" not in read(Unauthorized.by(BadToken("the token has expired")))[0]
 
 
 @pytest.mark.parametrize("kind", [Invalid, AlreadyExists])

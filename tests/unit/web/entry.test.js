@@ -1,14 +1,18 @@
 import assert from "node:assert/strict";
 import { beforeEach, describe, test } from "node:test";
+import { TertuliaError } from "../../../python/tertulia/web/static/protocol.js";
 import {
   claim,
   codeFrom,
+  forgetDenial,
   forgetOpened,
+  keepDenial,
   keepOpened,
   keepToken,
   keptCredential,
   openedBefore,
   pathFrom,
+  withDenial,
 } from "../../../python/tertulia/web/static/view/entry.js";
 
 const CODE = "abcd-efgh-jkmn";
@@ -23,6 +27,19 @@ class FakeStorage extends Map {
 beforeEach(() => {
   globalThis.location = { origin: "https://meet.example" };
   globalThis.sessionStorage = new FakeStorage();
+  globalThis.localStorage = new FakeStorage();
+});
+
+test("who was denied is not told that they were removed, until they have been in", () => {
+  const removed = new TertuliaError("unauthorized", "", { reason: "removed" });
+  const stale = new TertuliaError("unauthorized", "");
+  assert.equal(withDenial(removed, ROOM), removed);
+  keepDenial(ROOM);
+  assert.equal(withDenial(removed, ROOM).code, "entry_denied");
+  assert.equal(withDenial(stale, ROOM), stale);
+  assert.equal(withDenial(removed, "another room"), removed);
+  forgetDenial(ROOM);
+  assert.equal(withDenial(removed, ROOM), removed);
 });
 
 describe("short links", () => {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Invites } from "../../../python/tertulia/web/static/view/invites.js";
+import { Invites, Inviting } from "../../../python/tertulia/web/static/view/invites.js";
 
 function setUp(days = 7) {
   const listed = [];
@@ -43,4 +43,15 @@ test("one that could not be made is made again", async () => {
   await assert.rejects(invites.link());
   rest.invite = invite;
   assert.equal(await invites.link(), "https://a/m/i1");
+});
+
+test("hosts send invites, and others the link that they came by, if it is not for them alone", async () => {
+  const meeting = { role: "host" };
+  const { invites } = setUp();
+  const inviting = new Inviting(meeting, invites, null);
+  assert.deepEqual([inviting.isPossible, await inviting.link()], [true, "https://a/m/i1"]);
+  meeting.role = "attendee";
+  assert.equal(inviting.isPossible, false);
+  const passing = new Inviting(meeting, invites, "https://a/m/own");
+  assert.deepEqual([passing.isPossible, await passing.link()], [true, "https://a/m/own"]);
 });

@@ -10,7 +10,7 @@ import functools
 from typing import Any, Final, NamedTuple, Union
 
 import msgspec
-from msgspec import UNSET, Raw, Struct, UnsetType
+from msgspec import Raw, Struct
 
 from tertulia import strict_json
 from tertulia.contract.calls import CALLS, MAY_LACK_PAYLOAD, SendAnswer, SendOffer
@@ -61,7 +61,8 @@ class _Reply(Struct):
 class _Error(Struct, omit_defaults=True):
     code: str
     message: str
-    field: str | UnsetType = UNSET
+    field: str | None = None
+    reason: str | None = None
 
 
 class _Refused(Struct):
@@ -150,9 +151,8 @@ def reply_frame(call: Id | None, result: Struct) -> bytes | None:
 
 
 def refusal_frame(call: Id | None, error: BaseException) -> bytes:
-    """``{"replyTo", "error": {"code", "message", "field"?}}``."""
-    code, message, field = refusal(error)
-    return _encode(_Refused(call, _Error(code, message, UNSET if field is None else field)))
+    """``{"replyTo", "error": {"code", "message", "field"?, "reason"?}}``."""
+    return _encode(_Refused(call, _Error(*refusal(error))))
 
 
 def _parse_slowly(data: bytes) -> Call | Unreadable:

@@ -130,5 +130,6 @@ def _words(target: str, error: Exception) -> str:
         return error.message
     if isinstance(error, UnknownEvent):
         return UNKNOWN_METHOD
-    code, message, _ = refusal(error)
-    return method_failed(target, HubException(f"{code}: {message}"))
+    told = refusal(error)
+    words = (told.code, told.reason, told.message)
+    return method_failed(target, HubException(": ".join(word for word in words if word)))

@@ -1,5 +1,5 @@
-/** @import { Meeting } from "./meeting.js" */
 /** @import { EndReason } from "./protocol/hub.js" */
+/** @import { Role } from "./protocol/types.js" */
 /** @import { Room } from "./view/room.js" */
 import { LocalMedia } from "./media.js";
 import { Rest, TertuliaError } from "./protocol.js";
@@ -9,8 +9,10 @@ import { endedScreen, lostScreen, refusedScreen } from "./view/ended.js";
 import {
   codeFrom,
   entryFrom,
+  forgetDenial,
   forgetOpened,
   forgetToken,
+  keepDenial,
   keepOpened,
   keepToken,
   keptCredential,
@@ -18,10 +20,11 @@ import {
   ownUserId,
   releaseUsers,
   userIdFor,
+  withDenial,
 } from "./view/entry.js";
 import { Guest } from "./view/guest.js";
 import { home } from "./view/home.js";
-import { Invites } from "./view/invites.js";
+import { Invites, Inviting } from "./view/invites.js";
 import { loaded } from "./view/loading.js";
 import { lobby } from "./view/lobby.js";
 import { waitingScreen } from "./view/message.js";
@@ -67,16 +70,15 @@ function showHome() {
  * Shows the lobby of a room, or why one cannot join it: nobody is asked for devices in vain.
  *
  * @param {Entry} entry
- * @param {() => void} [forget] what led here, if it is no longer valid
+ * @param {() => Promise<void>} [onStale] another way to the room, if this one is no longer good
  */
-async function approach(entry, forget = () => {}) {
+async function approach(entry, onStale) {
   const slow = setTimeout(() => fill(app, waitingScreen(say("lobby.checking"))), MOMENT_MS);
   try {
     showLobby(entry, await admission(entry));
   } catch (error) {
-    const refusal = known(error);
-    if (entry.kind === "token" && refusal.status === 401) forgetToken(entry.roomId);
-    if (refusal.status === 401) forget();
+    const refusal = refusalOf(error, entry);
+    if (refusal.isStale && onStale) return onStale();
     fill(app, refusedScreen(refusal, show));
   } finally {
     clearTimeout(slow);
@@ -90,10 +92,14 @@ async function approach(entry, forget = () => {}) {
  */
 async function approachBy(code) {
   const kept = openedBefore(code);
-  if (kept) return approach(kept, () => forgetOpened(code));
+  const openAgain = () => {
+    forgetOpened(code);
+    return approachBy(code);
+  };
+  if (kept) return approach(kept, openAgain);
   const rest = new Rest(location.origin, code);
   const open = async (/** @type {string | undefined} */ password) =>
-    approach(keepOpened(code, await rest.openInvite(password)), () => forgetOpened(code));
+    approach(keepOpened(code, await rest.openInvite(password)));
   const slow = setTimeout(() => fill(app, waitingScreen(say("lobby.checking"))), MOMENT_MS);
   try {
     await open(undefined);
@@ -131,6 +137,7 @@ async function admission({ kind, roomId, credential }) {
  */
 function showLobby(entry, room) {
   const { role, waits } = room;
+  const ownLink = ownLinkOf(entry, role);
   const { microphone, camera, quality } = preferences();
   const local = new LocalMedia({ microphone, camera, quality });
   applyEffects(local);
@@ -156,12 +163,10 @@ function showLobby(entry, room) {
   /** @param {string} name */
   async function go(name) {
     try {
-      const way = { waits, onWaiting: screen.wait, onStopped: () => screen.fail(""), onJoined: close };
+      const way = { waits, ownLink, onWaiting: screen.wait, onStopped: () => screen.fail(""), onJoined: close };
       await enter(entry, name, local, way);
     } catch (error) {
-      const refusal = known(error);
-      if (entry.kind === "token" && refusal.status === 401) forgetToken(entry.roomId);
-      screen.fail(explainEntry(refusal));
+      screen.fail(explainEntry(refusalOf(error, entry)));
     }
   }
 }
@@ -191,6 +196,18 @@ function known(error) {
   if (error instanceof TertuliaError) return error;
   console.error(error);
   return new TertuliaError("internal", String(error));
+}
+
+/**
+ * Why one may not enter. A token of one's own that is no longer good is forgotten.
+ *
+ * @param {unknown} error
+ * @param {Entry} entry
+ */
+function refusalOf(error, { kind, roomId }) {
+  const refusal = known(error);
+  if (kind === "token" && refusal.isStale) forgetToken(roomId);
+  return withDenial(refusal, roomId);
 }
 
 /**
@@ -240,11 +257,12 @@ async function meetingModules() {
  * @param {LocalMedia} local
  * @param {object} way
  * @param {boolean} way.waits a host will have to let us in
+ * @param {Promise<string | null>} way.ownLink as of `ownLinkOf`
  * @param {(onCancel: () => void) => void} way.onWaiting
  * @param {() => void} way.onStopped we did not want to wait any longer
  * @param {() => void} way.onJoined
  */
-async function enter(entry, displayName, local, { waits, onWaiting, onStopped, onJoined }) {
+async function enter(entry, displayName, local, { waits, ownLink, onWaiting, onStopped, onJoined }) {
   const rest = new Rest(location.origin, entry.credential);
   /** @type {() => string} the name as it is by now */
   let name = () => displayName;
@@ -262,6 +280,7 @@ async function enter(entry, displayName, local, { waits, onWaiting, onStopped, o
   let ended = /** @type {{reason: EndReason, error: TertuliaError | null} | null} */ (null);
   meeting.on("end", (end) => {
     ended = end;
+    if (end.error?.code === "entry_denied") keepDenial(entry.roomId);
     if (room) finish(end);
   });
   const leave = () => meeting.leave();
@@ -277,8 +296,9 @@ async function enter(entry, displayName, local, { waits, onWaiting, onStopped, o
     throw error;
   }
   onJoined();
-  const invites = new Invites(() => asMember(), entry.roomId);
-  room = new Room(meeting, local, () => inviteLink(entry, meeting, invites), asMember);
+  forgetDenial(entry.roomId);
+  const inviting = new Inviting(meeting, new Invites(asMember, entry.roomId), await ownLink);
+  room = new Room(meeting, local, inviting, asMember);
   fill(app, room.element);
   room.focus();
   document.title = say("title.meeting");
@@ -321,7 +341,7 @@ async function grantFor(entry, rest, displayName) {
     return () => rest.join(entry.roomId, userId, displayName());
   }
   const guest = await Guest.of(entry.roomId);
-  let isIn = false; // from then on the invite is not used: who was removed does not come back as somebody new
+  let isIn = false; // from then on the invite is not used: who is in a meeting does not become somebody else
   return async () => {
     const grant = isIn ? await guest.renew(displayName()) : await guest.enter(rest, displayName());
     isIn = true;
@@ -330,19 +350,18 @@ async function grantFor(entry, rest, displayName) {
 }
 
 /**
- * The link to send to others: on an open server the plain address, from a host an invite of theirs, else the invite we
- * came with.
+ * The link by which others may join as we do: the invite we came by, or on an open server the plain address.
  *
  * @param {Entry} entry
- * @param {Meeting} meeting
- * @param {Invites} invites
+ * @param {Role} role as which we join
+ * @returns {Promise<string | null>} null: there is none, or as a host we send invites of our own
  */
-async function inviteLink(entry, meeting, invites) {
-  const plain = `${location.origin}/r/${entry.roomId}`;
-  if (await anyone.mayCreateRooms()) return plain;
-  if (meeting.role !== "host")
-    return entry.link ?? (entry.kind === "invite" ? `${plain}#invite=${entry.credential}` : plain);
-  return invites.link();
+async function ownLinkOf({ kind, roomId, credential, link }, role) {
+  const plain = `${location.origin}/r/${roomId}`;
+  if (kind === "invite") return link ?? `${plain}#invite=${credential}`;
+  if (kind === "open") return plain;
+  const isOpen = role === "attendee" && (await anyone.mayCreateRooms().catch(() => false));
+  return isOpen ? plain : null;
 }
 
 await load(document.documentElement.lang, navigator.languages);

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tertulia.contract.calls import CALLS, Empty, JoinRoom, SendOffer, UpdateState
 from tertulia.contract.events import JoinResult
 from tertulia.contract.settings import Settings
-from tertulia.errors import FieldError, Invalid, Malformed, RoomFull, Unavailable
+from tertulia.errors import FieldError, Invalid, Malformed, RoomFull, Unavailable, UserRemoved
 from tertulia.room.events import Event
 from tertulia.sockets.plain import frames
 
@@ -151,6 +151,8 @@ def test_refusals() -> None:
     assert full == {"replyTo": 1, "error": {"code": "room_full", "message": "full"}}
     invalid = json.loads(frames.refusal_frame(None, Invalid([FieldError("a.b", "is wrong"), FieldError("c", "too")])))
     assert invalid["error"] == {"code": "invalid", "message": "a.b: is wrong; c: too", "field": "a.b"}
+    removed = json.loads(frames.refusal_frame(1, UserRemoved()))["error"]
+    assert (removed["code"], removed["reason"]) == ("bad_token", "removed")
     for hidden in (ValueError("secret"), Unavailable("redis://user:secret@host does not answer")):
         told = frames.refusal_frame(1, hidden)
         assert json.loads(told)["error"]["code"] == "internal"

@@ -3,7 +3,8 @@ export class TertuliaError extends Error {
   /**
    * @param {string} code stable, such as `room_full`
    * @param {string} message for people to read
-   * @param {{status?: number, field?: string}} [more] the HTTP status; the field of the payload that is wrong
+   * @param {{status?: number, field?: string, reason?: string}} [more] the HTTP status; the field of the payload that is
+   *   wrong; a word beyond the code
    */
   constructor(code, message, more = {}) {
     super(message);
@@ -11,6 +12,13 @@ export class TertuliaError extends Error {
     this.code = code;
     this.status = more.status ?? 0;
     this.field = more.field ?? "";
+    this.reason = more.reason ?? "";
+  }
+
+  /** Whether a token was refused that may be replaced by another one: not to who was removed from the meeting. */
+  get isStale() {
+    const isOfToken = this.code === "bad_token" || this.code === "unauthorized";
+    return isOfToken && this.reason !== "removed";
   }
 }
 

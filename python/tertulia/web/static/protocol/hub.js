@@ -3,7 +3,6 @@ import { backoff } from "./backoff.js";
 import { Emitter } from "./emitter.js";
 import { TertuliaError, UnreachableError } from "./errors.js";
 import { Socket } from "./socket.js";
-import { claimsOf } from "./tokens.js";
 
 /**
  * Close codes after which reconnecting is pointless, and why.
@@ -177,9 +176,7 @@ export class Hub extends Emitter {
     } catch (error) {
       this.#try({ is: "opening" });
       socket.close(GIVEN_UP, "JoinRoom failed");
-      // A token that is refused before it expires is void: who was removed does not come back.
-      const isStale = error instanceof TertuliaError && error.code === "bad_token" && mayBeStale && this.#hasExpired();
-      if (!isStale) throw error;
+      if (!mayBeStale || !asError(error).isStale) throw error;
       return this.#attempt(true);
     }
   }
@@ -198,11 +195,6 @@ export class Hub extends Emitter {
     });
     socket.on("closed", ({ code }) => this.#onClosed(socket, code));
     return socket;
-  }
-
-  #hasExpired() {
-    const exp = claimsOf(this.#grant?.token ?? "")?.exp;
-    return exp === undefined || exp * 1000 <= Date.now();
   }
 
   /** @param {Socket} socket */
@@ -280,7 +272,7 @@ export class Hub extends Emitter {
         return;
       } catch (error) {
         const known = asError(error);
-        if (REFUSED.has(known.code)) return this.#finish("refused", known);
+        if (REFUSED.has(known.code)) return this.#finish(known.reason === "removed" ? "removed" : "refused", known);
       }
       await this.#pause(backoff(attempt));
     }

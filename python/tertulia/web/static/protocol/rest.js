@@ -340,5 +340,5 @@ function problem(status, answer) {
   const code = typeof answer?.code === "string" ? answer.code : `http_${status}`;
   const first = answer?.errors?.[0];
   const message = first?.message ?? answer?.detail ?? answer?.title ?? `The server answered ${status}.`;
-  return new TertuliaError(code, message, { status, field: first?.field });
+  return new TertuliaError(code, message, { status, field: first?.field, reason: answer?.reason });
 }

@@ -149,7 +149,7 @@ export class Socket extends Emitter {
     this.#pending.delete(message.replyTo);
     clearTimeout(pending.timer);
     const { error } = message;
-    if (error) return pending.reject(new TertuliaError(error.code, error.message, { field: error.field }));
+    if (error) return pending.reject(new TertuliaError(error.code, error.message, error));
     if (pending.event === "JoinRoom") this.#received = 0;
     pending.resolve(message.result);
   }

@@ -25,6 +25,7 @@ import { PICKER } from "./reactions.js";
  * @property {boolean} isSharing
  * @property {boolean} canShare
  * @property {boolean} canFlip whether there is another camera
+ * @property {boolean} canInvite
  * @property {boolean} handRaised
  * @property {"chat" | "people" | null} open
  * @property {number} unread
@@ -127,6 +128,7 @@ export class Controls {
     isSharing,
     canShare,
     canFlip,
+    canInvite,
     handRaised,
     open,
     unread,
@@ -156,6 +158,7 @@ export class Controls {
     this.#leaveMenu.show("end", isHost);
     this.#menu.show("screen", canShare);
     this.#menu.show("flip", canFlip);
+    this.#menu.show("invitation", canInvite);
     this.#menu.show("fullScreen", fillsScreen !== null, say(fillsScreen ? "view.leaveFullScreen" : "view.fullScreen"));
     this.#menu.show("floating", isFloating !== null, say(isFloating ? "floating.back" : "floating.open"));
     this.#menu.show("rules", isHost);

@@ -66,7 +66,8 @@ function applyBackground(local, chosen) {
 }
 
 /**
- * The choice of what is behind us, and of stronger noise suppression: as far as the browser can.
+ * The choice of what is behind us, and of stronger noise suppression: as far as the browser can. Where it cannot replace
+ * a background, that is said.
  *
  * @param {LocalMedia} local
  * @returns {{elements: HTMLElement[], close: () => void}}
@@ -78,7 +79,8 @@ export function effectChoices(local) {
     background?.show();
     noise?.show();
   });
-  const elements = [...(background?.elements ?? []), ...(noise?.elements ?? [])];
+  const behind = background?.elements ?? [h("p", { class: "fine-print" }, say("background.notHere"))];
+  const elements = [...behind, ...(noise?.elements ?? [])];
   return { elements, close: unsubscribe };
 }
 

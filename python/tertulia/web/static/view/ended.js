@@ -51,7 +51,7 @@ export function endedScreen(reason, error, onAgain, recordings) {
  * @returns {HTMLElement}
  */
 export function refusedScreen(error, onAgain) {
-  if (error.code === "removed") return endedScreen("removed", null, onAgain, null);
+  if (error.reason === "removed") return endedScreen("removed", null, onAgain, null);
   const title = say(TITLES[error.code] ?? "refused.other");
   return messageScreen(title, explainEntry(error), { label: say("action.retry"), run: onAgain });
 }

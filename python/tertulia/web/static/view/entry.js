@@ -1,4 +1,4 @@
-import { claimsOf, newUuid } from "../protocol.js";
+import { claimsOf, newUuid, TertuliaError } from "../protocol.js";
 
 /**
  * How someone enters a room: by a plain link (on an open development server), an invite, or a room token of their own.
@@ -119,6 +119,27 @@ export function forgetToken(roomId) {
   sessionStorage.removeItem(tokenKey(roomId));
 }
 
+/** @param {string} roomId into which a host has not let us: from then on the server takes us for removed */
+export function keepDenial(roomId) {
+  localStorage.setItem(denialKey(roomId), "denied");
+}
+
+/** @param {string} roomId in which we are now */
+export function forgetDenial(roomId) {
+  localStorage.removeItem(denialKey(roomId));
+}
+
+/**
+ * Why we may not enter a room: a denial voids a token as a removal does, and this browser knows which it was.
+ *
+ * @param {TertuliaError} refusal
+ * @param {string} roomId
+ */
+export function withDenial(refusal, roomId) {
+  const isDenial = refusal.reason === "removed" && localStorage.getItem(denialKey(roomId)) !== null;
+  return isDenial ? new TertuliaError("entry_denied", refusal.message) : refusal;
+}
+
 /** @returns {string} this browser's user, who hosts the meetings created here */
 export function ownUserId() {
   return stored(localStorage, "tertulia.user");
@@ -174,6 +195,11 @@ export function claim(roomId, userId) {
 /** @param {string} code */
 function codeKey(code) {
   return `tertulia.opened.${code}`;
+}
+
+/** @param {string} roomId */
+function denialKey(roomId) {
+  return `tertulia.denied.${roomId}`;
 }
 
 /** @param {string} roomId */

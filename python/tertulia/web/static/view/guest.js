@@ -43,12 +43,13 @@ export class Guest {
   }
 
   /**
-   * Whether a guest may join now: by the token of an earlier visit, else by the invite.
+   * Whether a guest may join now: by the token of an earlier visit, else by the invite. A token that is no longer good
+   * is forgotten; but who was removed does not come back as somebody new.
    *
    * @param {string} roomId
    * @param {Rest} invited calls with the invite
    * @returns {Promise<EntryView>}
-   * @throws {TertuliaError} `removed`, and as Rest.entry
+   * @throws {TertuliaError} as Rest.entry
    */
   static async admission(roomId, invited) {
     const token = localStorage.getItem(keyOf(roomId));
@@ -56,9 +57,9 @@ export class Guest {
     try {
       return await new Rest(location.origin, token).entry(roomId);
     } catch (error) {
-      // What is wrong with the invite itself comes first: a revoked API key takes its invites and their guests along.
-      if (isRefusal(error)) await invited.entry(roomId);
-      throw explained(error);
+      if (!isStale(error)) throw error;
+      localStorage.removeItem(keyOf(roomId));
+      return invited.entry(roomId);
     }
   }
 
@@ -68,13 +69,16 @@ export class Guest {
    * @param {Rest} invited calls with the invite
    * @param {string} displayName
    * @returns {Promise<JoinGrant>}
-   * @throws {TertuliaError} `removed`, and as Rest.join
+   * @throws {TertuliaError} as Rest.join
    */
   async enter(invited, displayName) {
     if (this.#token) {
-      return this.renew(displayName).catch((error) => {
-        throw explained(error);
-      });
+      try {
+        return await this.renew(displayName);
+      } catch (error) {
+        if (!isStale(error)) throw error;
+        this.#token = null;
+      }
     }
     if (this.#name !== displayName) this.#userId = newUuid(); // the request's key stands for one request
     this.#name = displayName;
@@ -100,21 +104,9 @@ export class Guest {
   }
 }
 
-/**
- * @param {unknown} error of a call by a guest's own token
- * @returns {error is TertuliaError}
- */
-function isRefusal(error) {
-  return error instanceof TertuliaError && error.status === 401;
-}
-
-/**
- * A token that is refused before it expires is void: who was removed does not come back as somebody new.
- *
- * @param {unknown} error of a call by the token of an earlier visit
- */
-function explained(error) {
-  return isRefusal(error) ? new TertuliaError("removed", error.message) : error;
+/** @param {unknown} error of a call by a guest's own token */
+function isStale(error) {
+  return error instanceof TertuliaError && error.isStale;
 }
 
 /**

@@ -95,7 +95,7 @@ function contentSelect(content, onContent) {
 function inviteButton(onInvite) {
   const button = h(
     "button",
-    { type: "button", class: "top-button", onclick: onInvite },
+    { type: "button", class: "top-button invite", onclick: onInvite },
     icon("link"),
     h("span", {}, say("invite.short")),
   );

@@ -30,7 +30,7 @@ export function aloneCard(onInvite) {
     "div",
     { class: "alone" },
     h("h2", {}, say("invite.alone")),
-    h("p", {}, say("invite.aloneLead")),
-    h("button", { type: "button", class: "primary", onclick: onInvite }, icon("link"), say("invite.copy")),
+    h("p", { class: "invite" }, say("invite.aloneLead")),
+    h("button", { type: "button", class: "primary invite", onclick: onInvite }, icon("link"), say("invite.copy")),
   );
 }

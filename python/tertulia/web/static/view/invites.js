@@ -1,3 +1,4 @@
+/** @import { Meeting } from "../meeting.js" */
 /** @import { Rest } from "../protocol.js" */
 
 /** An invite that expires sooner is not sent to anybody any more. */
@@ -38,5 +39,33 @@ export class Invites {
     if (Date.parse(expiresAt) - Date.now() < LEAST_MS) return false;
     const rest = await this.#rest();
     return (await rest.invites(this.#roomId)).some((invite) => invite.id === id);
+  }
+}
+
+/** How a member gets others into the meeting: a host by an invite, others by the link that they came by. */
+export class Inviting {
+  #meeting;
+  #invites;
+  #ownLink;
+
+  /**
+   * @param {Pick<Meeting, "role">} meeting
+   * @param {Pick<Invites, "link">} invites
+   * @param {string | null} ownLink by which others may come, too; null: it is for this member alone
+   */
+  constructor(meeting, invites, ownLink) {
+    this.#meeting = meeting;
+    this.#invites = invites;
+    this.#ownLink = ownLink;
+  }
+
+  /** Whether there is a link to send. */
+  get isPossible() {
+    return this.#meeting.role === "host" || this.#ownLink !== null;
+  }
+
+  /** @returns {Promise<string>} the link to send */
+  link() {
+    return this.#meeting.role === "host" ? this.#invites.link() : Promise.resolve(this.#ownLink ?? "");
   }
 }

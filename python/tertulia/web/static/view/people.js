@@ -47,7 +47,7 @@ export class People {
     );
     const invite = h(
       "button",
-      { type: "button", class: "secondary", onclick: () => this.#onInvite() },
+      { type: "button", class: "secondary invite", onclick: () => this.#onInvite() },
       icon("link"),
       say("invite.copy"),
     );

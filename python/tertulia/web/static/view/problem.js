@@ -3,7 +3,7 @@ import { TertuliaError } from "../protocol.js";
 import { say } from "../words.js";
 
 /**
- * Why one cannot enter a room, by the code of the error.
+ * Why one cannot enter a room, by the code of the error, or by the reason that it gives.
  *
  * @type {Record<string, Key>}
  */
@@ -61,10 +61,10 @@ export function explainCall(error) {
 
 /**
  * @param {unknown} error
- * @param {Record<string, Key>} words by code
+ * @param {Record<string, Key>} words by code, or by reason
  */
 export function explain(error, words) {
-  const code = error instanceof TertuliaError ? error.code : "internal";
-  const key = words[code];
+  const { code, reason } = error instanceof TertuliaError ? error : { code: "internal", reason: "" };
+  const key = words[reason] ?? words[code];
   return key ? say(key) : say("problem.other", { code });
 }

@@ -2,6 +2,7 @@
 /** @import { Meeting } from "../meeting.js" */
 /** @import { Rest } from "../protocol.js" */
 /** @import { Action } from "./controls.js" */
+/** @import { Inviting } from "./invites.js" */
 import { canShareScreen } from "../media.js";
 import { say } from "../words.js";
 import { Announcer } from "./announcer.js";
@@ -36,7 +37,7 @@ import { followViewport } from "./viewport.js";
 export class Room {
   #meeting;
   #local;
-  #inviteLink;
+  #inviting;
   #header;
   #grid;
   #floating;
@@ -60,13 +61,13 @@ export class Room {
   /**
    * @param {Meeting} meeting
    * @param {LocalMedia} local
-   * @param {() => Promise<string>} inviteLink
+   * @param {Inviting} inviting
    * @param {() => Promise<Rest>} rest the API, called as this member
    */
-  constructor(meeting, local, inviteLink, rest) {
+  constructor(meeting, local, inviting, rest) {
     this.#meeting = meeting;
     this.#local = local;
-    this.#inviteLink = inviteLink;
+    this.#inviting = inviting;
     const [update, run] = [() => this.#update(), (/** @type {Action} */ action) => this.#run(action)];
     const onInvite = () => run("invite");
     this.#grid = new Grid(meeting, local, {
@@ -99,7 +100,7 @@ export class Room {
       local,
       grid: this.#grid,
       sound: this.#sound,
-      inviteLink,
+      inviting,
       rest,
       hear: { onSpeaker: (id) => this.#setSpeaker(id), onHints: () => this.#devices.update() },
     });
@@ -188,6 +189,7 @@ export class Room {
     const { isMuted, isVideoOn, isSharing } = this.#local;
     const people = roster.all.length;
     const { open, unread } = this.#panels;
+    const canInvite = this.#inviting.isPossible;
     this.#controls.update({
       isMuted,
       isVideoOn,
@@ -196,6 +198,7 @@ export class Room {
       people,
       canShare: canShareScreen(),
       canFlip: this.#devices.canFlip,
+      canInvite,
       open,
       unread,
       isHost: role === "host",
@@ -211,6 +214,7 @@ export class Room {
     this.#chat.update();
     this.#grid.schedule();
     this.#alone.hidden = people > 1 || this.#meeting.control.waiting.size > 0;
+    this.element.classList.toggle("cannot-invite", !canInvite);
     this.element.classList.toggle("has-panel", open !== null);
     this.element.classList.toggle("is-lost", this.#trouble.isLost);
   }
@@ -232,7 +236,9 @@ export class Room {
       case "people":
         return this.#panels.toggle(action);
       case "invite":
-        return void copyInvite(this.#inviteLink());
+        return this.#inviting.isPossible
+          ? void copyInvite(this.#inviting.link())
+          : notice(say("invite.hostsOnly"), { topic: "invite" });
       case "react":
         return this.#reactions.choose(this.#controls.reactButton);
       case "invitation":

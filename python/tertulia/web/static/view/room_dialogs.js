@@ -2,6 +2,7 @@
 /** @import { Meeting } from "../meeting.js" */
 /** @import { Rest } from "../protocol.js" */
 /** @import { Grid } from "./grid.js" */
+/** @import { Inviting } from "./invites.js" */
 /** @import { Sound } from "./sound.js" */
 import { say } from "../words.js";
 import { loaded } from "./loading.js";
@@ -25,7 +26,7 @@ export class RoomDialogs {
   #local;
   #grid;
   #sound;
-  #inviteLink;
+  #inviting;
   #rest;
   #hear;
   /** What is still being loaded is not shown after the meeting. */
@@ -37,16 +38,16 @@ export class RoomDialogs {
    * @param {LocalMedia} parts.local
    * @param {Grid} parts.grid
    * @param {Sound} parts.sound
-   * @param {() => Promise<string>} parts.inviteLink
+   * @param {Inviting} parts.inviting
    * @param {() => Promise<Rest>} parts.rest the API, called as this member
    * @param {{onSpeaker: (deviceId: string) => void, onHints: () => void}} parts.hear of what is chosen in the settings
    */
-  constructor({ meeting, local, grid, sound, inviteLink, rest, hear }) {
+  constructor({ meeting, local, grid, sound, inviting, rest, hear }) {
     this.#meeting = meeting;
     this.#local = local;
     this.#grid = grid;
     this.#sound = sound;
-    this.#inviteLink = inviteLink;
+    this.#inviting = inviting;
     this.#rest = rest;
     this.#hear = hear;
   }
@@ -115,7 +116,7 @@ export class RoomDialogs {
 
   async #invite() {
     const [link, rest, { invitationDialog }] = await Promise.all([
-      this.#inviteLink(),
+      this.#inviting.link(),
       this.#rest(),
       loaded(MODULES.invitation()),
     ]);

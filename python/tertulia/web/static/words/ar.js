@@ -76,6 +76,8 @@ export default {
   "noise.label": "إزالة ضوضاء قوية",
   "noise.failed": "تعذّر تشغيل إزالة الضوضاء القوية. تبقى إزالة الضوضاء في المتصفح مفعّلة.",
   "background.label": "الخلفية",
+  "background.notHere":
+    "لا يستطيع هذا المتصفح إخفاء خلفيتك عندما لا تكون علامة التبويب ظاهرة. يستطيع ذلك Chrome وEdge.",
   "background.none": "الخلفية كما هي",
   "background.blur": "خلفية ضبابية",
   "background.plain": "خلفية سادة",
@@ -164,6 +166,7 @@ export default {
   "invite.link": "رابط الدعوة",
   "invite.copied": "تم نسخ رابط الدعوة.",
   "invite.byHand": "انسخ هذا الرابط وأرسله إلى من تريد الاجتماع بهم.",
+  "invite.hostsOnly": "يمكن للمضيفين فقط دعوة آخرين إلى هذا الاجتماع.",
   "invite.alone": "لا يوجد أحد غيرك هنا",
   "invite.aloneLead": "أرسل هذا الرابط إلى من تريد الاجتماع بهم.",
 

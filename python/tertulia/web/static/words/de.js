@@ -78,6 +78,8 @@ export default {
   "noise.label": "Starke Geräuschunterdrückung",
   "noise.failed": "Die starke Geräuschunterdrückung konnte nicht gestartet werden. Die des Browsers läuft weiter.",
   "background.label": "Hintergrund",
+  "background.notHere":
+    "Dieser Browser kann Ihren Hintergrund nicht verbergen, wenn der Tab verdeckt ist. Chrome und Edge können es.",
   "background.none": "Hintergrund unverändert",
   "background.blur": "Unscharfer Hintergrund",
   "background.plain": "Einfarbiger Hintergrund",
@@ -172,6 +174,7 @@ export default {
   "invite.link": "Einladungslink",
   "invite.copied": "Einladungslink kopiert.",
   "invite.byHand": "Kopieren Sie diesen Link und senden Sie ihn den Personen, die Sie treffen möchten.",
+  "invite.hostsOnly": "Nur Gastgeber können andere zu dieser Besprechung einladen.",
   "invite.alone": "Sie sind allein hier",
   "invite.aloneLead": "Senden Sie diesen Link den Personen, die Sie treffen möchten.",
 

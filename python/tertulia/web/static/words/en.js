@@ -78,6 +78,7 @@ export default {
   "noise.label": "Strong noise suppression",
   "noise.failed": "Strong noise suppression could not be started. The browser’s own goes on.",
   "background.label": "Background",
+  "background.notHere": "This browser cannot hide your background while its tab is in the back. Chrome and Edge can.",
   "background.none": "Background as it is",
   "background.blur": "Blurred background",
   "background.plain": "Plain background",
@@ -165,6 +166,7 @@ export default {
   "invite.link": "Invite link",
   "invite.copied": "Invite link copied.",
   "invite.byHand": "Copy this link and send it to the people you want to meet.",
+  "invite.hostsOnly": "Only hosts can invite others to this meeting.",
   "invite.alone": "You are the only one here",
   "invite.aloneLead": "Send this link to the people you want to meet.",
 

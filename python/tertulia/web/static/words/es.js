@@ -77,6 +77,7 @@ export default {
   "noise.label": "Supresión de ruido intensa",
   "noise.failed": "No se pudo iniciar la supresión de ruido intensa. La del navegador sigue activa.",
   "background.label": "Fondo",
+  "background.notHere": "Este navegador no puede ocultar tu fondo si la pestaña no está a la vista. Chrome y Edge sí.",
   "background.none": "Fondo sin cambios",
   "background.blur": "Fondo desenfocado",
   "background.plain": "Fondo liso",
@@ -169,6 +170,7 @@ export default {
   "invite.link": "Enlace de invitación",
   "invite.copied": "Enlace de invitación copiado.",
   "invite.byHand": "Copia este enlace y envíalo a las personas con las que quieras reunirte.",
+  "invite.hostsOnly": "Solo los anfitriones pueden invitar a otras personas a esta reunión.",
   "invite.alone": "No hay nadie más aquí",
   "invite.aloneLead": "Envía este enlace a las personas con las que quieras reunirte.",
 

@@ -78,6 +78,8 @@ export default {
   "noise.label": "Forte réduction du bruit",
   "noise.failed": "La forte réduction du bruit n’a pas pu démarrer. Celle du navigateur reste active.",
   "background.label": "Arrière-plan",
+  "background.notHere":
+    "Ce navigateur ne peut pas masquer votre arrière-plan quand l’onglet est caché. Chrome et Edge le peuvent.",
   "background.none": "Arrière-plan inchangé",
   "background.blur": "Arrière-plan flou",
   "background.plain": "Arrière-plan uni",
@@ -171,6 +173,7 @@ export default {
   "invite.link": "Lien d’invitation",
   "invite.copied": "Lien d’invitation copié.",
   "invite.byHand": "Copiez ce lien et envoyez-le aux personnes que vous souhaitez retrouver.",
+  "invite.hostsOnly": "Seuls les organisateurs peuvent inviter d’autres personnes à cette réunion.",
   "invite.alone": "Vous êtes la seule personne ici",
   "invite.aloneLead": "Envoyez ce lien aux personnes que vous souhaitez retrouver.",
 

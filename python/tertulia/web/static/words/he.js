@@ -76,6 +76,7 @@ export default {
   "noise.label": "סינון רעשים חזק",
   "noise.failed": "לא ניתן להפעיל את סינון הרעשים החזק. הסינון של הדפדפן ממשיך לפעול.",
   "background.label": "רקע",
+  "background.notHere": "הדפדפן הזה לא יכול להסתיר את הרקע כשהכרטיסייה מוסתרת. Chrome ו-Edge יכולים.",
   "background.none": "הרקע כמות שהוא",
   "background.blur": "רקע מטושטש",
   "background.plain": "רקע חלק",
@@ -160,6 +161,7 @@ export default {
   "invite.link": "קישור הזמנה",
   "invite.copied": "קישור ההזמנה הועתק.",
   "invite.byHand": "אפשר להעתיק את הקישור הזה ולשלוח אותו לאנשים שרוצים לפגוש.",
+  "invite.hostsOnly": "רק מארחים יכולים להזמין אנשים נוספים לפגישה הזאת.",
   "invite.alone": "אין כאן אף אחד מלבדך",
   "invite.aloneLead": "אפשר לשלוח את הקישור הזה לאנשים שרוצים לפגוש.",
 

@@ -77,6 +77,7 @@ export default {
   "noise.label": "強力なノイズ抑制",
   "noise.failed": "強力なノイズ抑制を開始できませんでした。ブラウザーのノイズ抑制は引き続き有効です。",
   "background.label": "背景",
+  "background.notHere": "このブラウザーでは、タブが隠れている間に背景を隠せません。Chrome と Edge では使えます。",
   "background.none": "背景をそのまま表示",
   "background.blur": "背景をぼかす",
   "background.plain": "無地の背景",
@@ -165,6 +166,7 @@ export default {
   "invite.link": "招待リンク",
   "invite.copied": "招待リンクをコピーしました。",
   "invite.byHand": "このリンクをコピーして、会議に招きたい人に送ってください。",
+  "invite.hostsOnly": "この会議にほかの人を招待できるのは主催者のみです。",
   "invite.alone": "ほかの参加者はいません",
   "invite.aloneLead": "このリンクを、会議に招きたい人に送ってください。",
 

@@ -77,6 +77,8 @@ export default {
   "noise.label": "Supressão de ruído intensa",
   "noise.failed": "Não foi possível iniciar a supressão de ruído intensa. A do navegador continua ativa.",
   "background.label": "Plano de fundo",
+  "background.notHere":
+    "Este navegador não consegue ocultar seu plano de fundo com a aba oculta. O Chrome e o Edge conseguem.",
   "background.none": "Plano de fundo original",
   "background.blur": "Plano de fundo desfocado",
   "background.plain": "Plano de fundo liso",
@@ -167,6 +169,7 @@ export default {
   "invite.link": "Link do convite",
   "invite.copied": "Link do convite copiado.",
   "invite.byHand": "Copie este link e envie-o às pessoas com quem você quer se reunir.",
+  "invite.hostsOnly": "Só os organizadores podem convidar outras pessoas para esta reunião.",
   "invite.alone": "Só você está aqui",
   "invite.aloneLead": "Envie este link às pessoas com quem você quer se reunir.",
 
