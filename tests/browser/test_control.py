@@ -118,7 +118,7 @@ async def test_by_keyboard_the_focus_stays_near_when_what_has_it_goes(come: Come
     await expect(ana.button("Deny Eve")).to_be_focused()
     await ana.press("Tab")
     await ana.press("Enter")
-    await expect(ana.button("Let Zoe in")).to_be_focused()
+    await expect(ana.button("Let in Zoe")).to_be_focused()
     await ana.press("Enter")
     await expect(ana.button("Close people")).to_be_focused()
     await zoe.page.wait_for_selector(".meeting")

@@ -391,7 +391,7 @@ export default {
   "knock.show": "عرض",
   "knock.admit": "السماح بالدخول",
   "knock.admitAll": "السماح للجميع بالدخول",
-  "knock.admitName": "السماح بدخول {name}",
+  "knock.admitName": "السماح بالدخول لـ {name}",
   "knock.deny": "رفض",
   "knock.denyName": "رفض {name}",
 

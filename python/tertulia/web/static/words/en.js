@@ -363,7 +363,7 @@ export default {
   "knock.show": "Show",
   "knock.admit": "Let in",
   "knock.admitAll": "Let everyone in",
-  "knock.admitName": "Let {name} in",
+  "knock.admitName": "Let in {name}",
   "knock.deny": "Deny",
   "knock.denyName": "Deny {name}",
 

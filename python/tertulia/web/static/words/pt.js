@@ -370,7 +370,7 @@ export default {
   "knock.show": "Mostrar",
   "knock.admit": "Permitir entrada",
   "knock.admitAll": "Permitir a entrada de todos",
-  "knock.admitName": "Permitir a entrada de {name}",
+  "knock.admitName": "Permitir entrada de {name}",
   "knock.deny": "Recusar",
   "knock.denyName": "Recusar {name}",
 
