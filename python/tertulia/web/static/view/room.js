@@ -236,7 +236,7 @@ export class Room {
       case "invite":
         return void copyInvite(this.#inviteLink());
       case "react":
-        return this.#reactions.choose(this.#controls.reactButton);
+        return this.#reactions.choose(() => this.#controls.reactButton);
       case "invitation":
       case "settings":
       case "layout":
