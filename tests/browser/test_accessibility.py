@@ -10,7 +10,7 @@ from playwright.async_api import Page, expect
 
 from tests.browser.conftest import Come
 from tests.browser.films import Recordings, film, track
-from tests.browser.person import Person, new_room
+from tests.browser.person import Person, call, new_room
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -30,6 +30,46 @@ async def test_no_violations(come: Come, base: str, scheme: str) -> None:
     for screen in SCREENS:
         await show(ana, screen, room.host_link)
         found[screen] = await violations(ana.page)
+    assert {screen: problems for screen, problems in found.items() if problems} == {}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_no_violations_in_dialogs_and_at_the_door(come: Come, base: str, scheme: str) -> None:
+    room = new_room(base, waitingRoom=True)
+    ben = await come("Ben Ruiz")
+    ana = await come("Ana", viewport={"width": 1280, "height": 800}, color_scheme=scheme, reduced_motion="reduce")
+    await ana.join(room.host_link)
+    await ben.page.goto(room.link)
+    await ben.button("Ask to join").click()
+    await ana.hears("Ben Ruiz is waiting to join.")
+    await ana.press("p")
+    found = {"knocks": await violations(ana.page)}
+    await ana.button("Let in Ben Ruiz").click()
+    await ana.sees("Ben Ruiz")
+    await ana.button("More for Ben Ruiz").click()
+    found["member menu"] = await violations(ana.page)
+    await ana.page.get_by_role("menuitem", name="Volume of Ben Ruiz").click()
+    await ana.page.get_by_role("slider").wait_for()
+    found["volume"] = await violations(ana.page)
+    await ana.press("Escape")
+    for item in ("Change layout", "Connection details", "Meeting control", "Invite"):
+        await ana.button("More").click()
+        await ana.page.get_by_role("menuitem", name=item).click()
+        await ana.page.get_by_role("dialog").wait_for()
+        if item == "Connection details":
+            await ana.page.get_by_role("heading", name="Ben Ruiz").wait_for()
+        found[item] = await violations(ana.page)
+        await ana.press("Escape")
+    path = f"{base}/v1/rooms/{room.id}/invites"
+    invite = call("POST", path, {"role": "attendee", "password": "let me in"}, room.join_token)
+    await ana.page.goto(invite["url"].replace("127.0.0.1", "localhost"))
+    await ana.page.get_by_label("Password", exact=True).wait_for()
+    found["password"] = await violations(ana.page)
+    await ana.page.goto(f"{base}/test")
+    await ana.button("Test the network").click()
+    await ana.page.get_by_text("Your connection is good enough for video").wait_for()
+    found["test"] = await violations(ana.page)
+    ana.trouble.clear()  # the browser itself writes down that a password is needed
     assert {screen: problems for screen, problems in found.items() if problems} == {}
 
 

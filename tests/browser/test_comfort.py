@@ -15,7 +15,8 @@ _APART = """([menu, button]) => {
   const middle = (r) => r.x + r.width / 2;
   const isInside = m.left >= 0 && m.right <= innerWidth && m.top >= 0;
   const covers = m.left <= middle(b) && m.right >= middle(b);
-  return { gap: b.top - m.bottom, shift: Math.abs(middle(m) - middle(b)), isInside, covers };
+  const gap = Math.max(b.top - m.bottom, m.top - b.bottom);
+  return { gap, shift: Math.abs(middle(m) - middle(b)), isInside, covers };
 }"""
 
 _CUT_OFF = """() => [...document.querySelectorAll("button, a, input, select, h1, h2, .clock, .recording")]
@@ -52,8 +53,29 @@ async def test_an_open_menu_stays_at_its_button_when_the_window_changes(come: Co
     ana = await come("Ana", viewport={"width": 1280, "height": 800})
     await ana.join(new_room(base).host_link)
     await ana.button("More").click()
-    await ana.page.set_viewport_size({"width": 700, "height": 600})
-    apart = f"({_APART})(['#more-menu', '.control.more'])"
+    await stays_at(ana, "#more-menu", ".control.more", 700)
+
+
+async def test_so_do_the_reactions_and_the_menu_of_a_message(come: Come, base: str) -> None:
+    ana = await come("Ana", viewport={"width": 1280, "height": 800})
+    await ana.join(new_room(base).host_link)
+    await ana.press("c")
+    await ana.page.keyboard.type("Hello")
+    await ana.press("Enter")
+    await ana.page.locator(".messages li").hover()
+    await ana.page.locator(".message-more").click()
+    await stays_at(ana, ".message-menu", ".message-more", 1024)
+    await ana.page.keyboard.press("Escape")
+    await ana.button("Close chat").click()
+    await ana.page.locator("[data-command=react]").click()
+    await stays_at(ana, "#reaction-picker", "[data-command=react]", 800)
+    # There the button has gone into the menu.
+    await stays_at(ana, "#reaction-picker", ".control.more", 390)
+
+
+async def stays_at(ana: Person, popover: str, button: str, width: int) -> None:
+    await ana.page.set_viewport_size({"width": width, "height": 700})
+    apart = f"({_APART})([{popover!r}, {button!r}])"
     await ana.page.wait_for_function(f"() => {{ const p = {apart}; return p.isInside && Math.abs(p.gap - 8) < 1.5; }}")
 
 

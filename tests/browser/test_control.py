@@ -127,6 +127,44 @@ async def test_a_knock_changes_nothing_under_the_pointer_or_the_focus(come: Come
     await expect(notices.get_by_role("button", name="Show")).to_have_count(1)
 
 
+async def test_by_keyboard_the_focus_stays_near_when_what_has_it_goes(come: Come, base: str) -> None:
+    room = new_room(base, waitingRoom=True)
+    ana, ben, eve, zoe = [await come(name) for name in ("Ana", "Ben", "Eve", "Zoe")]
+    await ana.join(room.host_link)
+    await ana.press("p")
+    for person in (ben, eve, zoe):
+        await ask(person, room)
+    await ana.button("Deny Ben").focus()
+    await ana.press("Enter")
+    await expect(ana.button("Deny Eve")).to_be_focused()
+    await ana.press("Tab")
+    await ana.press("Enter")
+    await expect(ana.button("Let in Zoe")).to_be_focused()
+    await ana.press("Enter")
+    await expect(ana.button("Close people")).to_be_focused()
+    await zoe.page.wait_for_selector(".meeting")
+    await ana.button("More for Eve").press("Enter")
+    await ana.press("End")
+    await ana.press("Enter")
+    await ana.page.get_by_role("dialog").get_by_role("button", name="Remove").press("Enter")
+    await expect(ana.button("More for Zoe")).to_be_focused()
+    await ask(ben, room)
+    await ana.button("Mute").focus()
+    await ana.page.locator("#notices").get_by_role("button", name="Let in").press("Enter")
+    await expect(ana.button("Mute")).to_be_focused()
+
+
+async def test_letting_everyone_in_by_keyboard_leaves_the_focus_in_the_panel(come: Come, base: str) -> None:
+    room = new_room(base, waitingRoom=True)
+    ana, ben, eve = [await come(name) for name in ("Ana", "Ben", "Eve")]
+    await ana.join(room.host_link)
+    await ana.press("p")
+    for person in (ben, eve):
+        await ask(person, room)
+    await ana.button("Let everyone in").press("Enter")
+    await expect(ana.button("Close people")).to_be_focused()
+
+
 async def test_a_locked_meeting_says_so_before_the_lobby(come: Come, base: str) -> None:
     room = new_room(base)
     ana, ben = await come("Ana"), await come("Ben")
@@ -176,7 +214,7 @@ async def test_a_stopped_video_stays_off(come: Come, base: str) -> None:
 async def rename(person: Person, name: str) -> None:
     """Changes their name in the list of people."""
     await person.press("p")
-    await person.button("Change your name").click()
+    await choose(person, person.name, "Change your name")
     dialog = person.page.get_by_role("dialog", name="Change your name")
     await dialog.get_by_label("Your name").fill(name)
     await dialog.get_by_role("button", name="Save").click()

@@ -15,6 +15,7 @@ from tests.browser.firefox import Page, firefox
 from tests.browser.person import PATIENCE, Person, Room, call, new_room
 from tests.browser.test_lobby import KEEP_TRACKS, LOSE
 from tests.browser.test_pictures import NAMES, fill
+from tests.browser.test_views import STOP_FILMING
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -81,6 +82,12 @@ async def close(ben: Page) -> None:
     await click(ben, "dialog header button")
 
 
+async def choose_layout(ben: Page, layout: str) -> None:
+    await ben.choose("More", "Change layout")
+    await click(ben, f"dialog input[value={layout}]")
+    await close(ben)
+
+
 async def test_the_history_a_private_word_and_a_reaction(meeting: Meeting) -> None:
     _, ana, ben = meeting
     await ben.until("document.querySelector('[data-command=chat]').getAttribute('aria-expanded') === 'false'")
@@ -119,11 +126,11 @@ async def test_holding_space_speaks_also_after_a_click_on_mute(meeting: Meeting)
 async def test_another_name(meeting: Meeting) -> None:
     _, ana, ben = meeting
     await click(ben, "[data-command=people]")
-    await ben.press("Change your name")
+    await ben.choose("More for Ben", "Change your name")
     await ben.fill("dialog input[name=name]", "Benjamin")
     await ben.press("Save")
     await ana.tile("Benjamin").wait_for()
-    await ben.press("Change your name")
+    await ben.choose("More for Benjamin", "Change your name")
     await ben.fill("dialog input[name=name]", "Ben")
     await ben.press("Save")
     await ana.tile("Ben").wait_for()
@@ -132,21 +139,52 @@ async def test_another_name(meeting: Meeting) -> None:
 
 async def test_layouts(meeting: Meeting) -> None:
     ben = meeting.ben
-    await ben.choose("More", "Change layout")
-    await click(ben, "dialog input[value=speaker]")
+    await choose_layout(ben, "speaker")
     await ben.until("document.querySelectorAll('.tile.person').length === 1")
-    await click(ben, "dialog input[value=auto]")
+    await choose_layout(ben, "auto")
     await ben.until("document.querySelectorAll('.tile.person').length === 2")
-    await close(ben)
 
 
 async def test_a_volume(meeting: Meeting) -> None:
     ben = meeting.ben
+    volumes = "[...document.querySelectorAll('audio')].map(({ volume }) => volume)"
     await ben.press("Volume of Ana")
     await ben.fill("dialog input[type=range]", "0.25")
-    await ben.until("[...document.querySelectorAll('audio')].some(({ volume }) => volume === 0.25)")
-    await ben.fill("dialog input[type=range]", "1")
+    await ben.until(f"{volumes}.includes(0.25)")
     await close(ben)
+    await ben.press("People, 2")
+    await ben.choose("More for Ana", "Volume of Ana")
+    await ben.fill("dialog input[type=range]", "1")
+    await ben.until(f"{volumes}.every((volume) => volume === 1)")
+    await close(ben)
+    await ben.press("Close people")
+
+
+async def test_a_picture_that_stops_is_no_good_connection(meeting: Meeting) -> None:
+    _, ana, ben = meeting
+    bars = "document.querySelector('.tile[aria-label=Ana] .signal').dataset.bars"
+    await ben.until(f"{bars} === '3'")
+    await ana.page.evaluate(STOP_FILMING)
+    await ben.until(f"{bars} === '0'")
+    await ana.page.evaluate("window.filmAgain()")
+    await ben.until(f"{bars} === '3'")
+
+
+async def test_in_a_dialog_space_speaks(meeting: Meeting) -> None:
+    _, ana, ben = meeting
+    muted = ana.tile("Ben").get_by_role("img", name="Muted")
+    await ben.press("Mute")
+    await muted.wait_for()
+    await ben.key("?")
+    await ben.until("document.querySelector('dialog')")
+    await ben.evaluate("dispatchEvent(new PointerEvent('pointerdown'))")
+    await ben.hold(" ")
+    await expect(muted).to_have_count(0)
+    await ben.let_go(" ")
+    await muted.wait_for()
+    await close(ben)
+    await ben.press("Unmute")
+    await expect(muted).to_have_count(0)
 
 
 async def test_details(meeting: Meeting) -> None:
@@ -232,6 +270,10 @@ async def test_two_screens_at_once_and_a_person_pinned_beside_one(meeting: Meeti
     await ben.press("Pin Ana")
     await ben.until(f"{_LARGEST} === 'Ana'")
     await ben.until(_SCREEN.format("Ana’s screen"))
+    await choose_layout(ben, "speaker")
+    await ben.until("document.querySelectorAll('.tile').length === 2")
+    await ben.until(_SCREEN.format("Ana’s screen"))
+    await choose_layout(ben, "auto")
     await ben.press("Unpin Ana")
     await ben.until(f"{_LARGEST} === 'Ana’s screen'")
     await ana.button("Stop sharing your screen").click()

@@ -70,6 +70,37 @@ async def test_leaving_the_window_falls_silent(come: Come, base: str) -> None:
     await expect(ana.button("Unmute")).to_be_visible()
 
 
+async def test_a_dialog_stops_letters_but_not_talking(come: Come, base: str) -> None:
+    ana = await alone(come, base)
+    await ana.button("Mute").click()
+    await ana.press("?")
+    dialog = ana.page.get_by_role("dialog", name="Keyboard shortcuts")
+    await expect(dialog.get_by_role("button", name="Close")).to_be_focused()
+    await hold_space(ana)
+    await ana.press("v")
+    await expect(dialog).to_be_visible()
+    await expect(ana.page.locator("[data-command=camera]")).to_have_attribute("aria-label", "Turn camera off")
+
+
+async def test_space_in_a_dialog_presses_only_what_was_reached_by_keyboard(come: Come, base: str) -> None:
+    ana = await alone(come, base)
+    await ana.button("Mute").click()
+    await ana.press("?")
+    enabled = ana.page.get_by_role("checkbox", name="Use single-key shortcuts")
+    close = ana.page.get_by_role("dialog").get_by_role("button", name="Close")
+    await close.focus()
+    await ana.press(" ")
+    await ana.page.wait_for_timeout(300)
+    await expect(close).to_be_visible()
+    await ana.press("Tab")
+    await expect(enabled).to_be_focused()
+    await ana.press("Shift+Tab")
+    await expect(close).to_be_focused()
+    await ana.press(" ")
+    await expect(close).to_have_count(0)
+    await expect(ana.button("Unmute")).to_be_visible()
+
+
 async def test_letters_choose_in_a_list_and_space_speaks_after_a_choice_by_pointer(come: Come, base: str) -> None:
     ana = await alone(come, base)
     await ana.press("m")

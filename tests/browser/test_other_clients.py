@@ -25,6 +25,9 @@ async def test_a_client_from_elsewhere(come: Come, base: str, tmp_path: Path, st
     await ana.join(room.host_link)
     async with joined(base, room.id, "Other") as member, stack.in_call(member, video) as other:  # type: ignore[attr-defined]
         await expect(ana.tile("Other")).to_contain_class("has-picture", timeout=PATIENCE)
+        await ana.press("p")
+        row = ana.page.get_by_role("listitem").filter(has_text="Other")
+        await expect(row.get_by_role("img", name="Camera on")).to_be_visible()
         await ana.decodes(1)
         await ana.hears_tones()
         (seen,) = [p for p in call("GET", f"{base}/v1/rooms/{room.id}/participants") if p["displayName"] == "Ana"]

@@ -3,17 +3,49 @@
 from __future__ import annotations
 
 import json
+from typing import Final
 
 import pytest
 from playwright.async_api import async_playwright, expect
 
 from tests.browser import chromium
 from tests.browser.conftest import Come
-from tests.browser.person import Person, new_room
+from tests.browser.person import PATIENCE, Person, new_room
+from tests.browser.test_pictures import fill
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 DESKTOP = {"width": 1280, "height": 800}
+
+STOP_FILMING: Final = """(() => {
+  const open = window.connections.filter(({ connectionState }) => connectionState !== "closed");
+  const senders = open.flatMap((connection) => connection.getSenders());
+  const films = senders.filter(({ track }) => track?.kind === "video").map((sender) => [sender, sender.track]);
+  window.filmAgain = () => Promise.all(films.map(([sender, track]) => sender.replaceTrack(track)));
+  return Promise.all(films.map(([sender]) => sender.replaceTrack(null)));
+})()"""
+
+FILM_SILENTLY: Final = """async ([roomId, displayName]) => {
+  const { Hub, Rest, Roster, newUuid } = await import("/static/protocol.js");
+  const { createLink } = await import("/static/media/link.js");
+  const [camera] = (await navigator.mediaDevices.getUserMedia({ video: true })).getVideoTracks();
+  const grant = () => new Rest(location.origin).join(roomId, newUuid(), displayName);
+  const hub = new Hub({ roomId, grant, state: () => ({ isMuted: true, isVideoOn: false }) });
+  const tracks = new Map([["camera", camera]]);
+  const link = createLink("sfu", { hub, roster: new Roster(hub), userId: "", iceServers: [], tracks });
+  await hub.join();
+  window.stopFilming = () => link.setTrack("camera", null);
+}"""
+"""Somebody who never says that their camera is on."""
+
+SAY_FILMING: Final = """async ([roomId, displayName]) => {
+  const { Hub, Rest, newUuid } = await import("/static/protocol.js");
+  const grant = () => new Rest(location.origin).join(roomId, newUuid(), displayName);
+  const hub = new Hub({ roomId, grant, state: () => ({ isMuted: true, isVideoOn: true }) });
+  await hub.join();
+  window.saying = hub;
+}"""
+"""Somebody who says that their camera is on, and sends nothing."""
 
 
 async def choose(person: Person, item: str) -> None:
@@ -54,6 +86,25 @@ async def test_layouts_are_chosen_and_kept(come: Come, base: str) -> None:
     await expect(ana.tile("Ana (you)")).to_have_count(0)
     await choose(ana, "Change layout")
     await expect(dialog.get_by_label("Grid")).to_be_checked()
+
+
+async def test_shared_screens_are_seen_in_every_layout(come: Come, base: str) -> None:
+    ana, ben = await meet(come, base)
+    await choose(ana, "Change layout")
+    await ana.page.get_by_role("dialog", name="Layout").get_by_label("Speaker: only").check()
+    await ana.press("Escape")
+    await ben.press("s")
+    screens = ana.page.locator(".tile.screen.has-picture")
+    await expect(screens).to_have_count(1, timeout=PATIENCE)
+    await ana.sees_tiles(0)
+    await ana.press("p")
+    await ana.page.get_by_role("listitem").get_by_role("button", name="Pin Ben").click()
+    await expect(ana.tile("Ben’s screen")).to_contain_class("has-picture", timeout=PATIENCE)
+    await ana.press("s")
+    await expect(ana.tile("Your screen")).to_contain_class("has-picture", timeout=PATIENCE)
+    await expect(ana.page.locator(".tile")).to_have_count(3)
+    large, small = await ana.tile("Ben").bounding_box(), await ana.tile("Ben’s screen").bounding_box()
+    assert large is not None and small is not None and large["width"] > 2 * small["width"]
 
 
 async def test_a_notice_can_be_used_over_a_dialog(come: Come, base: str) -> None:
@@ -135,21 +186,44 @@ async def test_a_picture_that_does_not_come_is_no_good_connection(come: Come, ba
     room = new_room(base)
     crowd, ana = await come("Crowd"), await come("Ana", viewport=DESKTOP)
     await crowd.page.goto(base)
-    # Somebody who says that their camera is on, and sends nothing.
-    await crowd.page.evaluate(
-        """async (roomId) => {
-          const { Hub, Rest, newUuid } = await import("/static/protocol.js");
-          const grant = () => new Rest(location.origin).join(roomId, newUuid(), "Ben");
-          const hub = new Hub({ roomId, grant, state: () => ({ isMuted: false, isVideoOn: true }) });
-          await hub.join();
-          window.hub = hub;
-        }""",
-        room.id,
-    )
+    await crowd.page.evaluate(SAY_FILMING, [room.id, "Ben"])
     await ana.join(room.link)
     await ana.tile("Ben").wait_for()
-    await ana.tile("Ana (you)").get_by_role("img", name="connection").wait_for()
-    await expect(ana.tile("Ben").get_by_role("img", name="Good connection")).to_have_count(0)
+    await ana.tile("Ben").get_by_role("img", name="The picture does not come").wait_for()
+
+
+@pytest.mark.parametrize("topology", ["sfu", "p2p"])
+async def test_a_picture_that_stops_is_no_good_connection(come: Come, base: str, topology: str) -> None:
+    ana, ben = await meet(come, base, topology)
+    await ana.sees("Ben")
+    signal = ana.tile("Ben").locator(".signal")
+    await expect(signal).to_have_attribute("data-bars", "3")
+    # Nobody says that the camera is off, and the connection lives.
+    await ben.page.evaluate(STOP_FILMING)
+    await ana.tile("Ben").get_by_role("img", name="The picture does not come").wait_for()
+    await ben.page.evaluate("window.filmAgain()")
+    await expect(signal).to_have_attribute("data-bars", "3", timeout=PATIENCE)
+    await ana.sees("Ben")
+
+
+async def test_a_camera_that_nobody_says_is_on_counts_while_it_films(come: Come, base: str) -> None:
+    room = new_room(base)
+    ana, others = await come("Ana"), await come("Others")
+    await others.page.goto(base)
+    await others.page.evaluate(FILM_SILENTLY, [room.id, "Silent"])
+    await ana.join(room.link)
+    await ana.sees("Silent")
+    await fill(others, room, 12)
+    await expect(ana.button("More people")).to_be_visible()
+    # Somebody who says that their camera is on takes the tile of somebody without one.
+    await others.page.evaluate(SAY_FILMING, [room.id, "Loud"])
+    await ana.tile("Loud").wait_for()
+    await ana.sees("Silent")
+    await ana.press("p")
+    row = ana.page.get_by_role("listitem").filter(has_text="Silent")
+    await row.get_by_role("img", name="Camera on").wait_for()
+    await others.page.evaluate("window.stopFilming()")
+    await row.get_by_role("img", name="Camera off").wait_for()
 
 
 async def test_somebody_is_made_quieter(come: Come, base: str) -> None:
@@ -165,6 +239,23 @@ async def test_somebody_is_made_quieter(come: Come, base: str) -> None:
     await ana.tile("Ben").hover()
     await ana.button("Volume of Ben").click()
     await expect(ana.page.get_by_role("slider", name="Volume of Ben")).to_have_value("0.25")
+
+
+async def test_somebody_is_made_quieter_by_touch_on_a_phone(come: Come, base: str) -> None:
+    room = new_room(base)
+    ben = await come("Ben")
+    ana = await come("Ana", viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    await ben.join(room.host_link)
+    await ana.join(room.link)
+    await ana.hears_tones()
+    await ana.button("People, 2").tap()
+    await ana.button("More for Ben").tap()
+    await expect(ana.page.get_by_role("menuitem").locator("visible=true")).to_have_count(1)
+    await ana.page.get_by_role("menuitem", name="Volume of Ben").tap()
+    await ana.page.get_by_role("slider", name="Volume of Ben").fill("0.25")
+    await ana.page.wait_for_function(
+        "() => [...document.querySelectorAll('audio')].some(({ volume }) => volume === 0.25)"
+    )
 
 
 @pytest.mark.parametrize("topology", ["sfu", "p2p"])

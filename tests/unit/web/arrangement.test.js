@@ -110,6 +110,20 @@ describe("layouts", () => {
     assert.deepEqual(keys(arranged(people, [], { layout: "speaker" })), ["b/camera"]);
   });
 
+  test("speaker: shared screens that are not large are beside, one's own too, on pages if need be", () => {
+    const mine = share("me", Infinity, true);
+    const shares = [share("a", 1), share("b", 2), mine];
+    const among = (list, wishes, area) => {
+      const found = arranged(people, list, { layout: "speaker", ...wishes }, FRESH, area);
+      return [keys(found), found.pages];
+    };
+    assert.deepEqual(among(shares, { pinned: "a/camera" }), [["a/camera", "a/screen", "b/screen", "me/screen"], 1]);
+    assert.deepEqual(among(shares), [["b/screen", "a/screen", "me/screen"], 1]);
+    assert.deepEqual(among([mine]), [["b/camera", "me/screen"], 1]);
+    assert.deepEqual(among(shares, { pinned: "a/camera" }, PHONE), [["a/camera", "a/screen", "b/screen"], 2]);
+    assert.deepEqual(among(shares, { pinned: "a/camera", page: 1 }, PHONE), [["a/camera", "me/screen"], 2]);
+  });
+
   test("sidebar: whoever speaks is large, the others are beside", () => {
     assert.deepEqual(keys(arranged(people, [], { layout: "sidebar" })), ["b/camera", "a/camera", "me/camera"]);
   });

@@ -12,26 +12,35 @@ class FakeWindow extends EventTarget {
   }
 
   /** @returns {boolean} whether the browser does what it does by itself */
-  press(key, code) {
-    return this.dispatchEvent(Object.assign(new Event("keydown", { cancelable: true }), { key, code }));
+  press(key, code, target = this) {
+    const event = Object.assign(new Event("keydown", { cancelable: true }), { key, code });
+    return this.dispatchEvent(Object.defineProperty(event, "target", { value: target }));
+  }
+}
+
+class FakeButton {
+  closest(selector) {
+    return selector.startsWith("button") ? this : null;
   }
 }
 
 let page;
 let floating;
 let done;
+let talked;
 
 beforeEach(() => {
   page = new FakeWindow();
   floating = new FakeWindow();
   done = [];
+  talked = [];
   Object.assign(globalThis, {
     window: page,
     document: page.document,
-    Element: class {},
+    Element: FakeButton,
     localStorage: { getItem: () => null },
   });
-  const talk = { press: () => {}, release: () => false };
+  const talk = { press: (onControl) => talked.push(onControl ? "after a while" : "at once"), release: () => false };
   new Keyboard((command) => done.push(command), talk).listenIn(floating);
 });
 
@@ -65,4 +74,22 @@ test("while a dialog is open on the page, nothing more is shown there from a win
   assert.deepEqual([done, page.focused], [[], 0]);
   assert.equal(floating.press("m"), false);
   assert.deepEqual(done, ["mic"]);
+});
+
+test("while a dialog is open letters do nothing, and Space still speaks", () => {
+  page.hasDialog = true;
+  assert.equal(page.press("m"), true);
+  assert.equal(page.press(" "), false);
+  assert.deepEqual([done, talked], [[], ["at once"]]);
+});
+
+test("Space never presses what was clicked; a control that was reached by keyboard it does, in a dialog, too", () => {
+  for (const hasDialog of [false, true]) {
+    page.hasDialog = hasDialog;
+    page.dispatchEvent(new Event("pointerdown"));
+    assert.equal(page.press(" ", "Space", new FakeButton()), false);
+    page.press("Tab");
+    assert.equal(page.press(" ", "Space", new FakeButton()), true);
+  }
+  assert.deepEqual(talked, ["at once", "after a while", "at once", "after a while"]);
 });

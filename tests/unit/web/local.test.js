@@ -389,11 +389,27 @@ test("on an insecure page there are no devices, and that is said", async () => {
 });
 
 test("each trouble says what to do", () => {
+  Object.assign(globalThis, { matchMedia: () => ({ matches: false }) });
   const names = ["NotAllowedError", "NotFoundError", "NotReadableError", "SecurityError", "Other"];
   const said = names.map((name) => deviceTrouble("microphone", new DOMException("", name)));
   assert.equal(new Set(said).size, names.length);
   for (const words of said) assert.match(words, /microphone.*\. (Allow|Connect|Close|Ask|Try)\b.*\.|secure pages/);
   assert.match(deviceTrouble("screen", new DOMException("", "NotAllowedError")), /system settings/);
+});
+
+test("what is blocked is allowed elsewhere in an installed app, and on iOS", () => {
+  const IPHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_6 like Mac OS X) AppleWebKit/605.1.15 Safari/604.1";
+  const MAC = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 Version/18.6 Safari/605.1.15";
+  const said = (userAgent, { isInstalled = false, maxTouchPoints = 0 } = {}) => {
+    Object.defineProperty(globalThis, "navigator", { value: { userAgent, maxTouchPoints }, configurable: true });
+    Object.assign(globalThis, { matchMedia: (query) => ({ matches: isInstalled && query.includes("standalone") }) });
+    return deviceTrouble("camera", new DOMException("", "NotAllowedError"));
+  };
+  assert.match(said(MAC), /next to the address/);
+  assert.match(said(MAC, { isInstalled: true }), /this app’s settings/);
+  for (const words of [said(IPHONE), said(IPHONE, { isInstalled: true }), said(MAC, { maxTouchPoints: 5 })]) {
+    assert.match(words, /Settings app, under Safari/);
+  }
 });
 
 describe("the other camera", () => {

@@ -220,6 +220,19 @@ describe("reports", () => {
     assert.deepEqual([...qualities.keys()].sort(), ["", "ana", "ben", "cleo"]);
   });
 
+  test("say who films, in one list", async () => {
+    const { hub, mesh } = await setUp(["ana", "ben", "cleo"]);
+    for (const userId of ["ana", "ben", "cleo"]) await answer(hub, userId);
+    for (const packetsReceived of [0, 5]) {
+      for (const pc of FakePeerConnection.made.slice(0, 2)) {
+        const [, { mid }] = pc.getTransceivers();
+        pc.stats = [{ id: "i", type: "inbound-rtp", kind: "video", mid, packetsReceived }];
+      }
+      const { filming } = await mesh.report();
+      assert.deepEqual([...filming], packetsReceived ? ["ana", "ben"] : []);
+    }
+  });
+
   test("say who cannot be reached, but not of those whom the hub has lost, too", async () => {
     const { hub, mesh } = await setUp(["ana", "ben"]);
     for (const userId of ["ana", "ben"]) await answer(hub, userId);

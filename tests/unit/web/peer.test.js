@@ -286,11 +286,19 @@ test("candidates reach the other in order, and the end of them", async () => {
 
 test("reports are about the other", async () => {
   const { ana, anaPc } = await connected();
-  const [{ mid }] = anaPc.getTransceivers();
-  const voice = { id: "i", type: "inbound-rtp", kind: "audio", mid, packetsReceived: 0, audioLevel: 0.5 };
-  anaPc.stats = [voice];
+  const [voice, camera, screen] = anaPc.getTransceivers();
+  const inbound = ({ mid }, packetsReceived, audioLevel) => {
+    return { id: mid, type: "inbound-rtp", mid, packetsReceived, audioLevel };
+  };
+  anaPc.stats = [inbound(voice, 0, 0.5)];
   const { levels, qualities } = await ana.report();
   assert.deepEqual([[...levels], [...qualities.keys()]], [[["ben", 0.5]], ["ben", ""]]);
+  anaPc.stats = [inbound(camera, 0), inbound(screen, 0)];
+  await ana.report();
+  anaPc.stats = [inbound(camera, 0), inbound(screen, 9)];
+  assert.deepEqual([...(await ana.report()).filming], []);
+  anaPc.stats = [inbound(camera, 9), inbound(screen, 9)];
+  assert.deepEqual([...(await ana.report()).filming], ["ben"]);
 });
 
 test("closing and fresh ICE servers reach the browser", async () => {

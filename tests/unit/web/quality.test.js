@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Counters, judge } from "../../../python/tertulia/web/static/media/quality.js";
+import { Counters, cut, judge } from "../../../python/tertulia/web/static/media/quality.js";
 import { backoff } from "../../../python/tertulia/web/static/protocol/backoff.js";
 
-const flow = { received: 1000, lost: 0, jitter: 0.01, roundTrip: 0.05, expected: true };
+const flow = { received: 1000, lost: 0, jitter: 0.01, roundTrip: 0.05 };
 
 test("a good connection has three bars, a worse one fewer", () => {
   assert.equal(judge(flow).bars, 3);
@@ -13,9 +13,11 @@ test("a good connection has three bars, a worse one fewer", () => {
   assert.equal(judge({ ...flow, jitter: 0.2 }).bars, 1);
 });
 
-test("nothing received has no bars where something should have come", () => {
-  assert.equal(judge({ ...flow, received: 0 }).bars, 0);
-  assert.equal(judge({ ...flow, received: 0, expected: false }).bars, 3);
+test("silence is not bad, but without a path nobody has bars", () => {
+  const silence = judge({ ...flow, received: 0 });
+  assert.equal(silence.bars, 3);
+  const gone = { bars: 0, loss: 0, roundTrip: 50, jitter: 10 };
+  assert.deepEqual([...cut(new Map([["ana", silence]]))], [["ana", gone]]);
 });
 
 test("what is unknown counts as fine", () => {

@@ -2,12 +2,14 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Reporter } from "../../../python/tertulia/web/static/media/report.js";
 
+const microphone = (userId) => ({ userId, source: "microphone" });
+
 /** Reads two looks at the statistics, the second `grown` by what came meanwhile. */
-async function read(first, grown, { connectionState = "connected", userOf = (mid) => mid } = {}) {
+async function read(first, grown, { connectionState = "connected", mediaOf = microphone } = {}) {
   const reporter = new Reporter();
   const pc = (stats) => ({ connectionState, getStats: async () => new Map(stats.map((s) => [s.id, s])) });
-  await reporter.read(pc(first), userOf);
-  return reporter.read(pc(grown), userOf);
+  await reporter.read(pc(first), mediaOf);
+  return reporter.read(pc(grown), mediaOf);
 }
 
 const inbound = (mid, packetsReceived, packetsLost = 0, more = {}) => ({
@@ -45,7 +47,7 @@ test("losses of our sound are those of reports that have come since the last loo
 
 test("the two tracks of a person are added up", async () => {
   const { qualities } = await read([inbound("1", 0), inbound("2", 0)], [inbound("1", 90, 10), inbound("2", 100)], {
-    userOf: () => "ana",
+    mediaOf: () => microphone("ana"),
   });
   assert.equal(qualities.get("ana").loss, 0.05);
 });
@@ -55,7 +57,7 @@ test("what a slot carried for someone before is not counted for the next one", a
   const look = (userId, received, lost) =>
     reporter.read(
       { connectionState: "connected", getStats: async () => new Map([["in", inbound("0", received, lost)]]) },
-      () => userId,
+      () => microphone(userId),
     );
   await look("ana", 100, 0);
   await look("ana", 200, 0);
@@ -65,14 +67,14 @@ test("what a slot carried for someone before is not counted for the next one", a
 
 test("a slot without anyone in it is left out", async () => {
   const { qualities, levels } = await read([inbound("0", 0)], [inbound("0", 9, 0, { audioLevel: 1 })], {
-    userOf: () => undefined,
+    mediaOf: () => undefined,
   });
   assert.deepEqual([[...qualities.keys()], levels.size], [[""], 0]);
 });
 
 test("the level of a person is that of their loudest track", async () => {
   const tracks = [inbound("1", 0, 0, { audioLevel: 0.2 }), inbound("2", 0, 0, { audioLevel: 0.6 })];
-  const { levels } = await read(tracks, tracks, { userOf: () => "ana" });
+  const { levels } = await read(tracks, tracks, { mediaOf: () => microphone("ana") });
   assert.deepEqual([...levels], [["ana", 0.6]]);
 });
 
@@ -81,9 +83,16 @@ test("our own quality is what the other side says of our packets", async () => {
   assert.deepEqual(qualities.get(""), { bars: 1, loss: 0.1, roundTrip: 50, jitter: 10 });
 });
 
-test("without a connection there is none", async () => {
-  const { qualities } = await read([], [], { connectionState: "failed" });
-  assert.equal(qualities.get("").bars, 0);
+test("without a connection nobody has any", async () => {
+  const { qualities } = await read([inbound("ana", 0)], [inbound("ana", 100)], { connectionState: "failed" });
+  assert.deepEqual([qualities.get("").bars, qualities.get("ana").bars], [0, 0]);
+});
+
+test("who films is known by what came from their camera since the last look, not by their screen or voice", async () => {
+  const sources = { a: "camera", b: "camera", c: "screen", d: "microphone" };
+  const mediaOf = (mid) => ({ userId: mid, source: sources[mid] });
+  const stats = (packets) => Object.keys(sources).map((mid) => inbound(mid, mid === "b" ? 7 : packets));
+  assert.deepEqual([...(await read(stats(10), stats(20), { mediaOf })).filming], ["a"]);
 });
 
 test("alive: bytes or STUN responses came in since the last look", async () => {

@@ -521,8 +521,10 @@ describe("reports", () => {
     await connection.report();
     await settle();
     assert.deepEqual([pc.restarts, log], [1, ["interrupted"]]);
+    const bars = async () => [...(await connection.report()).qualities.values()].map(({ bars }) => bars);
+    assert.deepEqual(await bars(), [0]);
     pc.stats = [path(200)];
-    await connection.report();
+    assert.deepEqual(await bars(), [3]);
     assert.deepEqual(log, ["interrupted", "connected"]);
   });
 

@@ -57,6 +57,13 @@ describe("the catalogues", () => {
       assert.deepEqual(Object.keys(texts), Object.keys(english));
     });
 
+    test(`${language} names the answers to a knock by what their buttons say (WCAG 2.5.3)`, () => {
+      for (const answer of ["admit", "deny"]) {
+        const [shown, name] = [texts[`knock.${answer}`], texts[`knock.${answer}Name`]].map((s) => s.toLowerCase());
+        assert.ok(name.includes(shown), `${name} has no ${shown}`);
+      }
+    });
+
     test(`${language} has the placeholders of English`, () => {
       for (const [key, text] of Object.entries(texts)) {
         const wanted = placeholders(forms(english[key]).at(-1));

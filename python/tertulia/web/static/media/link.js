@@ -28,6 +28,7 @@ import { SfuLink } from "./sfu/link.js";
  *
  * @typedef {object} LinkReport
  * @property {Map<string, Quality>} qualities by userId; our own under ""
+ * @property {Set<string>} filming userIds of those from whose camera something has come since the last report
  * @property {import("./blockage.js").Blockage | null} blockage why no media flows; null: it does, or may still come
  * @property {Map<string, number>} levels audio level in [0, 1] by userId, where known
  */

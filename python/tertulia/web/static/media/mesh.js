@@ -91,8 +91,9 @@ export class Mesh extends Emitter {
       loud.map(([userId]) => userId),
     );
     const qualities = new Map(reports.flatMap((report) => [...report.qualities]));
+    const filming = new Set(reports.flatMap((report) => [...report.filming]));
     const blockage = combined(reports.map((report) => report.blockage));
-    return { qualities: qualities.set("", worst(reports)), levels, blockage };
+    return { qualities: qualities.set("", worst(reports)), filming, levels, blockage };
   }
 
   /** @returns {Promise<import("./details.js").Details>} */

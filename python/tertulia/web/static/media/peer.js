@@ -142,7 +142,7 @@ export class Peer {
    * @returns {Promise<import("./link.js").LinkReport>}
    */
   async report(isAway = false) {
-    const read = await this.#reporter.read(this.#pc, () => this.userId);
+    const read = await this.#reporter.read(this.#pc, (mid) => this.#mediaOf(mid));
     if (isAway) read.qualities.delete("");
     // Who comes back has as long as who comes.
     if (isAway && this.#downAt !== Infinity) this.#downAt = performance.now();
@@ -152,10 +152,9 @@ export class Peer {
 
   /** @returns {Promise<import("./details.js").Details>} */
   details() {
-    const source = (/** @type {string} */ mid) => LINES[this.#lines.findIndex((line) => line.mid === mid)];
     return this.#gauge.read(this.#pc, {
-      remote: (mid) => ({ userId: this.userId, source: source(mid) ?? "screen" }),
-      own: source,
+      remote: (mid) => this.#mediaOf(mid),
+      own: (mid) => this.#sourceOf(mid),
       userId: this.userId,
     });
   }
@@ -178,6 +177,16 @@ export class Peer {
 
   close() {
     this.#pc.close();
+  }
+
+  /** @param {string} mid of an m-line that brings something of the other's */
+  #mediaOf(mid) {
+    return { userId: this.userId, source: this.#sourceOf(mid) ?? "screen" };
+  }
+
+  /** @param {string} mid */
+  #sourceOf(mid) {
+    return LINES[this.#lines.findIndex((line) => line.mid === mid)];
   }
 
   get #localSdp() {

@@ -6,7 +6,6 @@
  * @property {number} lost packets
  * @property {number} jitter seconds; NaN unknown
  * @property {number} roundTrip seconds; NaN unknown
- * @property {boolean} expected whether packets should have come
  */
 
 /** Packet loss above which video and sound suffer noticeably, and badly. */
@@ -22,14 +21,22 @@ const JITTER = [40, 100];
  * @param {Flow} flow
  * @returns {Quality}
  */
-export function judge({ received, lost, jitter, roundTrip, expected }) {
+export function judge({ received, lost, jitter, roundTrip }) {
   const total = received + lost;
   const loss = total > 0 ? Math.max(0, lost) / total : 0;
   const [rtt, jit] = [roundTrip * 1000, jitter * 1000];
-  const measures = { loss, roundTrip: rtt, jitter: jit };
-  if (expected && received === 0) return { bars: 0, ...measures };
   const worst = Math.max(step(loss, LOSS), step(rtt, ROUND_TRIP), step(jit, JITTER));
-  return { bars: /** @type {1 | 2 | 3} */ (3 - worst), ...measures };
+  return { bars: /** @type {1 | 2 | 3} */ (3 - worst), loss, roundTrip: rtt, jitter: jit };
+}
+
+/**
+ * What becomes of qualities when there is no path: nobody has any.
+ *
+ * @param {Map<string, Quality>} qualities by userId
+ * @returns {Map<string, Quality>}
+ */
+export function cut(qualities) {
+  return new Map([...qualities].map(([userId, quality]) => [userId, { ...quality, bars: 0 }]));
 }
 
 /**

@@ -1,11 +1,14 @@
+/** @import { Source } from "../protocol/types.js" */
 /** @import { LinkReport } from "./link.js" */
-import { Counters, judge } from "./quality.js";
+import { Counters, cut, judge } from "./quality.js";
 
 /** @typedef {{received: number, lost: number, jitter: number}} Flow packets since the last report; jitter in seconds */
+/** @typedef {{userId: string | null, source: Source}} Media whose it is; null: nobody's */
 
 /**
  * @typedef {object} Sums What one pass over the statistics adds up.
  * @property {Map<string, Flow>} flows by userId, what they send
+ * @property {Set<string>} filming userIds of those from whose camera something came
  * @property {Map<string, number>} levels
  * @property {Flow} upload what is sent, as the receiver reports it (RTCP)
  * @property {number} soundLoss share of our sound that is lost, by the reports that have come since the last look
@@ -19,34 +22,36 @@ export class Reporter {
 
   /**
    * @param {RTCPeerConnection} pc
-   * @param {(mid: string) => string | null | undefined} userOf whose media an m-line carries; none: an empty slot
+   * @param {(mid: string) => Media | undefined} mediaOf what an m-line carries; none: it is an empty slot
    * @returns {Promise<Omit<LinkReport, "blockage"> & {alive: boolean, soundLoss: number}>} `alive`: something arrived
    *   since the last report; `soundLoss`: as in {@link Sums}
    */
-  async read(pc, userOf) {
+  async read(pc, mediaOf) {
     const stats = await pc.getStats();
     /** @type {Sums} */
     const sums = {
       flows: new Map(),
+      filming: new Set(),
       levels: new Map(),
       upload: { received: 0, lost: 0, jitter: NaN },
       soundLoss: 0,
       roundTrip: NaN,
       incoming: 0,
     };
-    for (const s of stats.values()) this.#add(sums, s, userOf);
-    const qualities = judgeAll(sums, pc.connectionState === "connected");
-    return { qualities, levels: sums.levels, alive: sums.incoming > 0, soundLoss: sums.soundLoss };
+    for (const s of stats.values()) this.#add(sums, s, mediaOf);
+    const { filming, levels, soundLoss } = sums;
+    const qualities = pc.connectionState === "connected" ? judgeAll(sums) : cut(judgeAll(sums));
+    return { qualities, filming, levels, alive: sums.incoming > 0, soundLoss };
   }
 
   /**
    * @param {Sums} sums
    * @param {any} s RTCStats
-   * @param {(mid: string) => string | null | undefined} userOf
+   * @param {(mid: string) => Media | undefined} mediaOf
    */
-  #add(sums, s, userOf) {
+  #add(sums, s, mediaOf) {
     if (s.type === "candidate-pair" && s.nominated) this.#addPath(sums, s);
-    else if (s.type === "inbound-rtp") this.#addInbound(sums, s, userOf(s.mid));
+    else if (s.type === "inbound-rtp") this.#addInbound(sums, s, mediaOf(s.mid));
     else if (s.type === "outbound-rtp") sums.upload.received += this.#counters.growth(`${s.id}/sent`, s.packetsSent);
     else if (s.type === "remote-inbound-rtp") {
       sums.upload.lost += this.#counters.growth(`${s.id}/lost`, s.packetsLost);
@@ -69,29 +74,31 @@ export class Reporter {
   /**
    * @param {Sums} sums
    * @param {any} s RTCInboundRtpStreamStats
-   * @param {string | null | undefined} userId
+   * @param {Media | undefined} media
    */
-  #addInbound({ flows, levels }, s, userId) {
-    if (!userId) return;
+  #addInbound({ flows, filming, levels }, s, media) {
+    if (!media?.userId) return;
+    const { userId, source } = media;
     const flow = flows.get(userId) ?? { received: 0, lost: 0, jitter: 0 };
     // The user is part of the key: a slot's counters go on when someone else gets it.
-    flow.received += this.#counters.growth(`${s.id}/${userId}/received`, s.packetsReceived);
+    const received = this.#counters.growth(`${s.id}/${userId}/received`, s.packetsReceived);
+    flow.received += received;
     flow.lost += this.#counters.growth(`${s.id}/${userId}/lost`, s.packetsLost);
     if (s.kind === "audio") flow.jitter = Math.max(flow.jitter, s.jitter ?? 0);
     flows.set(userId, flow);
+    if (source === "camera" && received > 0) filming.add(userId);
     if (s.audioLevel !== undefined) levels.set(userId, Math.max(levels.get(userId) ?? 0, s.audioLevel));
   }
 }
 
 /**
  * @param {Sums} sums
- * @param {boolean} connected
  * @returns {LinkReport["qualities"]}
  */
-function judgeAll({ flows, upload, roundTrip }, connected) {
+function judgeAll({ flows, upload, roundTrip }) {
   /** @type {LinkReport["qualities"]} */
   const qualities = new Map();
-  for (const [userId, flow] of flows) qualities.set(userId, judge({ ...flow, roundTrip, expected: false }));
-  const received = connected ? Math.max(0, upload.received - upload.lost) : 0;
-  return qualities.set("", judge({ ...upload, received, roundTrip, expected: !connected }));
+  for (const [userId, flow] of flows) qualities.set(userId, judge({ ...flow, roundTrip }));
+  const received = Math.max(0, upload.received - upload.lost);
+  return qualities.set("", judge({ ...upload, received, roundTrip }));
 }

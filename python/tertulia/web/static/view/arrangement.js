@@ -4,7 +4,8 @@ import { gridRects, mostTiles, stageRects, stripPlaces } from "./layout.js";
 
 /**
  * How tiles are laid out: equal tiles, with what is pinned or shared large (`auto`); equal tiles (`grid`); whoever
- * speaks alone (`speaker`), or large with the others in a strip (`sidebar`). What is pinned is large in all of them.
+ * speaks alone (`speaker`), or large with the others in a strip (`sidebar`). What is pinned is large in all of them, and
+ * every shared screen has a tile.
  *
  * @typedef {"auto" | "grid" | "speaker" | "sidebar"} Layout
  */
@@ -53,16 +54,18 @@ export function arrange({ people, shares }, wishes, area, memory, now) {
   const speaker = floor(people, memory.speaker, now);
   const stage = stageOf(people, shares, wishes, speaker);
   const most = stage ? stripPlaces(area.width, area.height) : mostTiles(area.width, area.height);
+  const isAlone = stage !== null && wishes.layout === "speaker";
   const rest = {
-    people: people.filter(({ userId, isSelf }) => !isPerson(stage, userId) && !(isSelf && wishes.hidesSelf)),
+    people: people.filter(
+      ({ userId, isSelf }) => !isAlone && !isPerson(stage, userId) && !(isSelf && wishes.hidesSelf),
+    ),
     shares: shares.filter(({ userId }) => stage?.key !== `${userId}/screen`),
   };
   const { pages, seen } = paginate(rest, most, memory.seen, now);
   const page = Math.max(0, Math.min(wishes.page, pages.length - 1));
-  const isAlone = stage !== null && wishes.layout === "speaker";
-  const items = isAlone ? [] : (pages[page] ?? []);
+  const items = pages[page] ?? [];
   const placed = stage ? besideStage(stage, items, area) : inGrid(items, area);
-  return { placed, hasStage: stage !== null, page, pages: isAlone ? 1 : pages.length, memory: { seen, speaker } };
+  return { placed, hasStage: stage !== null, page, pages: pages.length, memory: { seen, speaker } };
 }
 
 /**

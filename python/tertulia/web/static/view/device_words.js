@@ -3,10 +3,14 @@ import { say } from "../words.js";
 
 /** @typedef {"microphone" | "camera" | "screen"} Capture what a browser lets a page record */
 
-/** @type {Record<Capture, {blocked: Key, missing: Key, busy: Key, insecure: Key, failed: Key}>} */
+/** @typedef {"blocked" | "blockedInApp" | "blockedOnIos"} Blocked by where one allows what is blocked */
+
+/** @type {Record<Capture, Record<Blocked | "missing" | "busy" | "insecure" | "failed", Key>>} */
 const TROUBLES = {
   microphone: {
     blocked: "microphone.blocked",
+    blockedInApp: "microphone.blockedInApp",
+    blockedOnIos: "microphone.blockedOnIos",
     missing: "microphone.missing",
     busy: "microphone.busy",
     insecure: "microphone.insecure",
@@ -14,6 +18,8 @@ const TROUBLES = {
   },
   camera: {
     blocked: "camera.blocked",
+    blockedInApp: "camera.blockedInApp",
+    blockedOnIos: "camera.blockedOnIos",
     missing: "camera.missing",
     busy: "camera.busy",
     insecure: "camera.insecure",
@@ -21,6 +27,8 @@ const TROUBLES = {
   },
   screen: {
     blocked: "screen.blocked",
+    blockedInApp: "screen.blocked",
+    blockedOnIos: "screen.blocked",
     missing: "screen.missing",
     busy: "screen.busy",
     insecure: "screen.insecure",
@@ -36,21 +44,33 @@ const TROUBLES = {
  * @returns {string}
  */
 export function deviceTrouble(what, error) {
-  const { blocked, missing, busy, insecure, failed } = TROUBLES[what];
+  const words = TROUBLES[what];
   switch (error instanceof DOMException ? error.name : "") {
     case "NotAllowedError":
-      return say(blocked);
+      return say(words[blockedWhere()]);
     case "NotFoundError":
     case "OverconstrainedError":
-      return say(missing);
+      return say(words.missing);
     case "NotReadableError":
     case "AbortError":
-      return say(busy);
+      return say(words.busy);
     case "SecurityError":
-      return say(insecure);
+      return say(words.insecure);
     default:
-      return say(failed);
+      return say(words.failed);
   }
+}
+
+/**
+ * An installed app shows no address, and on iOS the icon next to it allows nothing. An iPad says that it is a Mac, which
+ * has no touch screen.
+ *
+ * @returns {Blocked}
+ */
+function blockedWhere() {
+  const { userAgent, maxTouchPoints } = navigator;
+  if (/iPhone|iPad/.test(userAgent) || (/Macintosh/.test(userAgent) && maxTouchPoints > 1)) return "blockedOnIos";
+  return matchMedia("(display-mode: standalone)").matches ? "blockedInApp" : "blocked";
 }
 
 /**

@@ -1,6 +1,7 @@
 /** @import { Meeting } from "../meeting.js" */
 /** @import { LocalMedia } from "../media.js" */
-/** @import { RemoteTrack } from "../media/link.js" */
+/** @import { LinkReport, RemoteTrack } from "../media/link.js" */
+/** @import { Member } from "../protocol/roster.js" */
 import { say } from "../words.js";
 import { arrange } from "./arrangement.js";
 import { h } from "./dom.js";
@@ -25,8 +26,10 @@ export class Grid {
   /** @type {Set<string>} */
   #paused = new Set();
   #pager = new Pager((by) => this.#turn(by));
-  #onPinned;
+  #onChanged;
   #onVolume;
+  /** Whose camera was seen to film last time it had a tile, though they do not say that it is on. @type {Set<string>} */
+  #unannounced = new Set();
   #observer = new ResizeObserver(() => this.update());
   #scheduled = false;
 
@@ -34,13 +37,13 @@ export class Grid {
    * @param {Meeting} meeting
    * @param {LocalMedia} local
    * @param {object} actions
-   * @param {() => void} actions.onPinned another tile is pinned, or none
+   * @param {() => void} actions.onChanged {@link pinnedUser} or {@link films} says something else
    * @param {(userId: string) => void} actions.onVolume somebody's volume is to be changed
    */
-  constructor(meeting, local, { onPinned, onVolume }) {
+  constructor(meeting, local, { onChanged, onVolume }) {
     this.#meeting = meeting;
     this.#local = local;
-    this.#onPinned = onPinned;
+    this.#onChanged = onChanged;
     this.#onVolume = onVolume;
     const { layout, hidesSelf } = preferences();
     this.#wishes = { layout, hidesSelf, pinned: "", page: 0 };
@@ -54,6 +57,15 @@ export class Grid {
   get pinnedUser() {
     const [userId = "", source] = this.#wishes.pinned.split("/");
     return source === "camera" ? userId : "";
+  }
+
+  /**
+   * Whether somebody's camera is on: they say so, or it was seen.
+   *
+   * @param {Member} member
+   */
+  films({ userId, isVideoOn }) {
+    return isVideoOn || this.#unannounced.has(userId);
   }
 
   /** @param {string} userId whose camera is pinned, or no longer */
@@ -87,12 +99,12 @@ export class Grid {
     this.schedule();
   }
 
-  /** @param {Map<string, import("../media/link.js").Quality>} qualities by userId; our own under "" */
-  setQualities(qualities) {
+  /** @param {Pick<LinkReport, "qualities" | "filming">} report */
+  setQualities({ qualities, filming }) {
     for (const [key, tile] of this.#tiles) {
       const userId = key.slice(0, key.indexOf("/"));
       const quality = qualities.get(userId === this.#meeting.userId ? "" : userId);
-      if (quality) tile.setQuality(quality);
+      tile.setQuality(quality ?? null, filming.has(userId));
     }
   }
 
@@ -129,8 +141,9 @@ export class Grid {
 
   close() {
     this.#observer.disconnect();
-    for (const tile of this.#tiles.values()) tile.close();
+    const tiles = [...this.#tiles.values()];
     this.#tiles.clear();
+    for (const tile of tiles) tile.close();
   }
 
   /**
@@ -138,14 +151,18 @@ export class Grid {
    * @returns {Person[]} ourselves last
    */
   #people(now) {
+    // Who says that their camera is on will say when it is off, too.
+    for (const userId of this.#unannounced) {
+      if (this.#meeting.roster.get(userId)?.isVideoOn ?? true) this.#unannounced.delete(userId);
+    }
     const self = this.#meeting.userId;
-    const people = this.#meeting.roster.all.map(({ userId, handRaised, isVideoOn, isSpotlit }) => ({
-      userId,
-      isSelf: userId === self,
-      handRaised,
-      hasCamera: isVideoOn,
-      spokeAt: this.#speakers.spokeAt(userId, now),
-      isSpotlit,
+    const people = this.#meeting.roster.all.map((member) => ({
+      userId: member.userId,
+      isSelf: member.userId === self,
+      handRaised: member.handRaised,
+      hasCamera: this.films(member),
+      spokeAt: this.#speakers.spokeAt(member.userId, now),
+      isSpotlit: member.isSpotlit,
     }));
     return [...people.filter(({ isSelf }) => !isSelf), ...people.filter(({ isSelf }) => isSelf)];
   }
@@ -171,8 +188,8 @@ export class Grid {
     const keys = new Set(placed.map(({ item }) => item.key));
     for (const [key, tile] of this.#tiles) {
       if (keys.has(key)) continue;
-      tile.close();
       this.#tiles.delete(key);
+      tile.close();
     }
     // Where text runs from right to left, so do the tiles.
     const isMirrored = document.documentElement.dir === "rtl";
@@ -196,6 +213,7 @@ export class Grid {
       isScreen,
       onPin: () => this.#togglePin(key),
       onVolume: () => this.#onVolume(userId),
+      onPicture: (visible) => !isScreen && this.#onPicture(userId, visible),
     });
     tile.setPaused(this.#paused.has(key));
     this.#tiles.set(key, tile);
@@ -229,11 +247,26 @@ export class Grid {
     };
   }
 
+  /**
+   * A camera that has no tile any more is taken to be as it was.
+   *
+   * @param {string} userId
+   * @param {boolean} visible
+   */
+  #onPicture(userId, visible) {
+    if (!this.#tiles.has(`${userId}/camera`)) return;
+    const isUnannounced = visible && !this.#meeting.roster.get(userId)?.isVideoOn;
+    if (isUnannounced) this.#unannounced.add(userId);
+    else this.#unannounced.delete(userId);
+    this.schedule();
+    this.#onChanged();
+  }
+
   /** @param {string} key */
   #togglePin(key) {
     this.#wishes.pinned = this.#wishes.pinned === key ? "" : key;
     this.update();
-    this.#onPinned();
+    this.#onChanged();
   }
 
   /** @param {1 | -1} by */

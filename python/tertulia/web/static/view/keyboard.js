@@ -47,8 +47,8 @@ const NAVIGATION = new Set([
 const ANYWHERE = new Set(["mic", "camera", "screen", "hand"]);
 
 /**
- * Single-key shortcuts, and push-to-talk. They do nothing while someone types, while a dialog is open where they would
- * show something, or if they were turned off (WCAG 2.1.4).
+ * Single-key shortcuts, and push-to-talk. They do nothing while someone types, or if they were turned off (WCAG 2.1.4).
+ * While a dialog is open where they would show something, one can still talk.
  *
  * A control that was clicked keeps the focus, but Space never presses it again: it speaks. Only after one has moved by
  * keyboard does a short Space press the focused control, and a long one speaks; and the keys of a focused select, which
@@ -96,12 +96,12 @@ export class Keyboard {
    */
   #onDown(event, view) {
     if (NAVIGATION.has(event.key)) this.#moved = "keyboard";
-    if (isForOthers(event, view) || this.#isForSelect(event)) return;
+    if (isForOthers(event) || this.#isForSelect(event)) return;
     if (event.key === " ") return this.#onSpace(event);
     const command = COMMANDS.get(keyOf(event));
     if (!command || event.repeat) return;
     const isForPage = view !== window && !ANYWHERE.has(command);
-    if (isForPage && asks(document)) return;
+    if (asks(view.document) || (isForPage && asks(document))) return;
     event.preventDefault();
     if (isForPage) window.focus();
     this.#run(command);
@@ -131,13 +131,9 @@ export class Keyboard {
   }
 }
 
-/**
- * @param {KeyboardEvent} event
- * @param {Window} view
- */
-function isForOthers({ target, ctrlKey, metaKey, altKey }, view) {
-  const types = isIn(target, TEXT);
-  return ctrlKey || metaKey || altKey || types || asks(view.document) || !preferences().shortcuts;
+/** @param {KeyboardEvent} event */
+function isForOthers({ target, ctrlKey, metaKey, altKey }) {
+  return ctrlKey || metaKey || altKey || isIn(target, TEXT) || !preferences().shortcuts;
 }
 
 /**

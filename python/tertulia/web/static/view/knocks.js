@@ -3,6 +3,7 @@
 import { say } from "../words.js";
 import { fill, h, initials, tint } from "./dom.js";
 import { clearNotices, fail, notice } from "./notices.js";
+import { focusRow, showRows } from "./rows.js";
 
 /** Notices: of somebody who can be let in at once, and of all who wait. No button becomes another one under the pointer. */
 const [ONE, ALL] = ["knock", "knocks"];
@@ -47,28 +48,14 @@ export class Knocks {
 
   #update() {
     const knocks = [...this.#control.waiting.values()];
+    showRows(
+      this.#list,
+      knocks.map((knock) => this.#row(knock)),
+    );
+    if (knocks.length < 2 && this.#all === document.activeElement) focusRow(this.#list, 0, "admit");
     this.element.hidden = knocks.length === 0;
     this.#all.hidden = knocks.length < 2;
     fill(this.#title, say("knock.title", { count: knocks.length }));
-    this.#show(knocks);
-  }
-
-  /**
-   * Rows that say the same stay: they keep the focus, and nothing is replaced between a press on it and the click.
-   *
-   * @param {Knock[]} knocks
-   */
-  #show(knocks) {
-    const before = new Map([...this.#list.children].map((row) => [row.getAttribute("data-user"), row]));
-    const rows = knocks.map((knock) => {
-      const [row, known] = [this.#row(knock), before.get(knock.userId)];
-      return known?.isEqualNode(row) ? known : row;
-    });
-    for (const row of before.values()) if (!rows.includes(row)) row.remove();
-    for (const [place, row] of rows.entries()) {
-      const there = this.#list.children[place] ?? null;
-      if (there !== row) this.#list.insertBefore(row, there);
-    }
   }
 
   /** @param {() => void} onShow */
@@ -107,10 +94,10 @@ export class Knocks {
       h(
         "span",
         { class: "answers" },
-        button("secondary", say("knock.deny"), say("knock.denyName", { name }), () =>
+        button("deny", "secondary", say("knock.deny"), say("knock.denyName", { name }), () =>
           this.#control.deny(userId).catch(fail),
         ),
-        button("primary", say("knock.admit"), say("knock.admitName", { name }), () => this.#admit(userId)),
+        button("admit", "primary", say("knock.admit"), say("knock.admitName", { name }), () => this.#admit(userId)),
       ),
     );
   }
@@ -127,11 +114,13 @@ function shown(topic) {
 }
 
 /**
+ * @param {string} act
  * @param {string} look
  * @param {string} words
  * @param {string} label
  * @param {() => void} onclick
  */
-function button(look, words, label, onclick) {
-  return h("button", { type: "button", class: `${look} compact`, "aria-label": label, onclick }, words);
+function button(act, look, words, label, onclick) {
+  const attributes = { type: "button", class: `${look} compact`, "aria-label": label, "data-act": act, onclick };
+  return h("button", attributes, words);
 }

@@ -6,21 +6,27 @@ import { Menu } from "./menu.js";
 import { fail, notice } from "./notices.js";
 import { renameDialog } from "./rename.js";
 
-/** @typedef {"rename" | "video" | "unmute" | "hand" | "spotlight" | "role" | "remove"} MemberAction */
+/** @typedef {"rename" | "volume" | "video" | "unmute" | "hand" | "spotlight" | "role" | "remove"} MemberAction */
 
-/** What a host can do about one member: one menu for the whole list. */
+/** What can be done about one member: one menu for the whole list. */
 export class MemberMenu {
   #meeting;
+  #onVolume;
   #menu;
   #userId = "";
 
-  /** @param {Meeting} meeting */
-  constructor(meeting) {
+  /**
+   * @param {Meeting} meeting
+   * @param {(userId: string) => void} onVolume somebody's volume is to be changed
+   */
+  constructor(meeting, onVolume) {
     this.#meeting = meeting;
+    this.#onVolume = onVolume;
     this.#menu = new Menu(
       "member-menu",
       [
         ["rename", "edit", say("rename.title")],
+        ["volume", "speaker", ""],
         ["unmute", "mic", ""],
         ["video", "cameraOff", ""],
         ["hand", "hand", say("member.lowerHand")],
@@ -45,24 +51,26 @@ export class MemberMenu {
   }
 
   #update() {
-    const { control, roster, userId: self } = this.#meeting;
+    const { control, role, roster, userId: self } = this.#meeting;
     const member = roster.get(this.#userId);
     if (!member) return;
-    const [isSelf, isHost] = [this.#userId === self, member.role === "host"];
+    const [isSelf, isHost, decides] = [this.#userId === self, member.role === "host", role === "host"];
+    const { displayName: name } = member;
     const mayUnmute = control.may(this.#userId, "unmute");
     const isUsual = control.settings.unmute === "everyone";
     const mayShow = control.may(this.#userId, "video");
     this.#menu.show("rename", isSelf);
+    this.#menu.show("volume", !isSelf, say("volume.of", { name }));
     this.#menu.show(
       "unmute",
-      !isSelf && !isHost,
+      decides && !isSelf && !isHost,
       say(mayUnmute ? (isUsual ? "member.keepMuted" : "member.muteAgain") : "member.letSpeak"),
     );
-    this.#menu.show("video", !isSelf && !isHost, say(mayShow ? "member.stopVideo" : "member.allowVideo"));
-    this.#menu.show("hand", member.handRaised && !isSelf);
-    this.#menu.show("spotlight", true, say(member.isSpotlit ? "member.unspotlight" : "member.spotlight"));
-    this.#menu.show("role", !isSelf, say(isHost ? "member.makeAttendee" : "member.makeHost"));
-    this.#menu.show("remove", !isSelf, say("people.remove", { name: member.displayName }));
+    this.#menu.show("video", decides && !isSelf && !isHost, say(mayShow ? "member.stopVideo" : "member.allowVideo"));
+    this.#menu.show("hand", decides && member.handRaised && !isSelf);
+    this.#menu.show("spotlight", decides, say(member.isSpotlit ? "member.unspotlight" : "member.spotlight"));
+    this.#menu.show("role", decides && !isSelf, say(isHost ? "member.makeAttendee" : "member.makeHost"));
+    this.#menu.show("remove", decides && !isSelf, say("people.remove", { name }));
   }
 
   /** @param {MemberAction} action */
@@ -88,6 +96,9 @@ export class MemberMenu {
     switch (action) {
       case "rename":
         renameDialog(this.#meeting);
+        return null;
+      case "volume":
+        this.#onVolume(userId);
         return null;
       case "unmute":
       case "video":

@@ -1,6 +1,6 @@
 import { fill, h } from "./dom.js";
 import { icon } from "./icons.js";
-import { placeAt } from "./popover.js";
+import { keepAt } from "./popover.js";
 
 /** @typedef {import("./icons.js").IconName} IconName */
 
@@ -12,8 +12,6 @@ import { placeAt } from "./popover.js";
 export class Menu {
   /** @type {Map<A, HTMLElement>} */
   #items = new Map();
-  /** @type {HTMLElement | null} */
-  #button = null;
 
   /**
    * @param {string} id
@@ -52,19 +50,12 @@ export class Menu {
     button.setAttribute("aria-haspopup", "menu");
     button.onclick = (event) => {
       event.preventDefault();
-      this.#button = button;
       prepare();
       if (!this.element.togglePopover()) return;
-      this.#place();
-      addEventListener("resize", this.#place);
+      keepAt(this.element, () => button);
       visible(this.element)[0]?.focus();
     };
   }
-
-  #place = () => {
-    if (!this.#button || !this.element.matches(":popover-open")) return removeEventListener("resize", this.#place);
-    placeAt(this.element, this.#button);
-  };
 
   /**
    * @param {A} action

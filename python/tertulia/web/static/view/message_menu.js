@@ -6,7 +6,7 @@ import { fill, h } from "./dom.js";
 import { emojiRow } from "./emoji.js";
 import { icon } from "./icons.js";
 import { fail } from "./notices.js";
-import { placeAt } from "./popover.js";
+import { keepAt } from "./popover.js";
 
 /** What one can do with a chat message: react to it, copy it, write to its author privately. */
 export class MessageMenu {
@@ -57,7 +57,7 @@ export class MessageMenu {
         : []),
     );
     this.element.showPopover();
-    placeAt(this.element, button);
+    keepAt(this.element, () => button);
     this.element.querySelector("button")?.focus();
   }
 

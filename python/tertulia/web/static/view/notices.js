@@ -4,6 +4,8 @@ import { explainCall } from "./problem.js";
 
 /** How long a notice is shown: time to read two short lines. */
 const SHOWN_MS = 5000;
+/** What had the focus before a notice did. @type {HTMLElement | null} */
+let focusedBefore = null;
 /** More would cover the meeting: the oldest is removed. */
 const MOST = 4;
 
@@ -18,7 +20,7 @@ const MOST = 4;
  */
 export function notice(text, { action, topic, stays = false } = {}) {
   if (topic) clearNotices(topic);
-  const close = () => element.remove();
+  const close = () => remove(element);
   const answer = (/** @type {string} */ label, /** @type {() => void} */ run) => {
     const onclick = () => {
       close();
@@ -28,14 +30,14 @@ export function notice(text, { action, topic, stays = false } = {}) {
   };
   const element = h(
     "div",
-    { class: stays ? "notice stays" : "notice" },
+    { class: stays ? "notice stays" : "notice", onfocusin: rememberFocus },
     h("span", {}, text),
     action && answer(action.label, action.run),
     stays && answer(say("action.ok"), () => {}),
   );
   element.dataset.topic = topic ?? "";
   area().append(element);
-  for (const old of [...area().querySelectorAll(".notice:not(.stays)")].slice(0, -MOST)) old.remove();
+  for (const old of [...area().querySelectorAll(".notice:not(.stays)")].slice(0, -MOST)) remove(old);
   if (!stays) setTimeout(close, action ? SHOWN_MS * 2 : SHOWN_MS);
 }
 
@@ -46,7 +48,20 @@ export function fail(error) {
 
 /** @param {string} [topic] which notices to remove; all without it */
 export function clearNotices(topic) {
-  for (const element of area().querySelectorAll(topic ? `[data-topic="${topic}"]` : ".notice")) element.remove();
+  for (const element of area().querySelectorAll(topic ? `[data-topic="${topic}"]` : ".notice")) remove(element);
+}
+
+/** @param {FocusEvent} event */
+function rememberFocus({ relatedTarget }) {
+  const comesFrom = relatedTarget instanceof HTMLElement ? relatedTarget : null;
+  if (!comesFrom || !area().contains(comesFrom)) focusedBefore = comesFrom;
+}
+
+/** @param {Element} element a notice, which gives the focus back if it has it */
+function remove(element) {
+  const hadFocus = element.contains(document.activeElement);
+  element.remove();
+  if (hadFocus) focusedBefore?.focus();
 }
 
 /**

@@ -7,13 +7,13 @@ import { Knocks } from "./knocks.js";
 import { MemberMenu } from "./member_menu.js";
 import { fail, notice } from "./notices.js";
 import { panel } from "./panel.js";
-import { renameDialog } from "./rename.js";
+import { showRows } from "./rows.js";
 
-/** The list of people, with what a host can do to each. */
+/** The list of people, with what can be done about each. */
 export class People {
   #meeting;
   #onInvite;
-  #pin;
+  #tiles;
   #menu;
   #rules;
   #list = h("ul", { class: "people-list" });
@@ -26,13 +26,14 @@ export class People {
    * @param {() => void} actions.onClose
    * @param {() => void} actions.onInvite
    * @param {() => void} actions.onRules opens meeting control
-   * @param {{pinnedUser: string, togglePin: (userId: string) => void}} actions.pin
+   * @param {(userId: string) => void} actions.onVolume somebody's volume is to be changed
+   * @param {Pick<import("./grid.js").Grid, "pinnedUser" | "togglePin" | "films">} actions.tiles
    */
-  constructor(meeting, { onClose, onInvite, onRules, pin }) {
+  constructor(meeting, { onClose, onInvite, onRules, onVolume, tiles }) {
     this.#meeting = meeting;
     this.#onInvite = onInvite;
-    this.#pin = pin;
-    this.#menu = new MemberMenu(meeting);
+    this.#tiles = tiles;
+    this.#menu = new MemberMenu(meeting, onVolume);
     /** Who waits to be admitted. */
     this.knocks = new Knocks(meeting);
     this.#muteAll = h(
@@ -76,26 +77,9 @@ export class People {
     this.#muteAll.hidden = role !== "host" || members.length < 2;
     this.#rules.hidden = role !== "host";
     this.#count.textContent = say("people.count", { count: members.length });
-    const focused = /** @type {HTMLElement | null} */ (document.activeElement)?.dataset.act;
     const raised = members.filter((m) => m.handRaised);
     const rows = [...raised, ...members.filter((m) => !m.handRaised)].map((m) => this.#row(m, m.userId === userId));
-    this.#show(rows);
-    if (focused) this.#list.querySelector(`[data-act="${CSS.escape(focused)}"]`)?.dispatchEvent(new Event("refocus"));
-  }
-
-  /**
-   * Rows that say the same stay, so that nothing is replaced between a press on it and the click.
-   *
-   * @param {HTMLElement[]} rows
-   */
-  #show(rows) {
-    const before = [...this.#list.children];
-    for (const [place, row] of rows.entries()) {
-      const known = before[place];
-      if (!known) this.#list.append(row);
-      else if (!known.isEqualNode(row)) known.replaceWith(row);
-    }
-    for (const gone of before.slice(rows.length)) gone.remove();
+    showRows(this.#list, rows);
   }
 
   /**
@@ -103,7 +87,7 @@ export class People {
    * @param {boolean} isSelf
    */
   #row(member, isSelf) {
-    const { userId, displayName, role, isVideoOn, handRaised, isAway } = member;
+    const { userId, displayName, role, handRaised, isAway } = member;
     const isLeftOut = this.#meeting.recording.isOn && member.recordingOptOut;
     const isGuest = member.isGuest && !isSelf;
     const notes = [
@@ -118,28 +102,24 @@ export class People {
     const note = notes.filter(Boolean).join(" · ");
     return h(
       "li",
-      { class: isAway ? "is-away" : "" },
+      { class: isAway ? "is-away" : "", "data-user": userId },
       h("span", { class: `face ${tint(userId)}`, "aria-hidden": "true" }, initials(displayName)),
       h("span", { class: "who" }, h("bdi", { class: "name" }, displayName), note && h("small", {}, note)),
       handRaised && sign("hand", say("person.handRaised"), "raised"),
-      isSelf && this.#meeting.role !== "host" && this.#renameButton(),
       this.#pinButton(member),
       this.#microphone(member, isSelf),
-      isVideoOn ? sign("camera", say("person.cameraOn"), "") : sign("cameraOff", say("person.cameraOff"), "off"),
-      this.#meeting.role === "host" && this.#moreButton(member),
+      this.#tiles.films(member)
+        ? sign("camera", say("person.cameraOn"), "")
+        : sign("cameraOff", say("person.cameraOff"), "off"),
+      this.#moreButton(member),
     );
-  }
-
-  /** Of a host it is in their menu: the row is full. */
-  #renameButton() {
-    return this.#act("rename", "edit", say("rename.title"), () => renameDialog(this.#meeting));
   }
 
   /** @param {Member} member */
   #pinButton({ userId, displayName }) {
-    const isPinned = this.#pin.pinnedUser === userId;
+    const isPinned = this.#tiles.pinnedUser === userId;
     const words = say(isPinned ? "tile.unpin" : "tile.pin", { name: displayName });
-    const button = this.#act(`pin-${userId}`, "pin", words, () => this.#pin.togglePin(userId));
+    const button = this.#act("pin", "pin", words, () => this.#tiles.togglePin(userId));
     button.setAttribute("aria-pressed", String(isPinned));
     return button;
   }
@@ -155,12 +135,12 @@ export class People {
       return isMuted ? sign("micOff", say("person.muted"), "off") : sign("mic", say("person.unmuted"), "");
     }
     const mute = () => this.#run(this.#meeting.askToMute(userId), say("people.beingMuted", { name }));
-    return this.#act(`mute-${userId}`, "mic", say("people.mute", { name }), mute);
+    return this.#act("mute", "mic", say("people.mute", { name }), mute);
   }
 
   /** @param {Member} member */
   #moreButton({ userId, displayName: name }) {
-    const more = this.#act(`more-${userId}`, "more", say("member.more", { name }), () => {});
+    const more = this.#act("more", "more", say("member.more", { name }), () => {});
     this.#menu.openBy(more, userId);
     return more;
   }
@@ -175,7 +155,6 @@ export class People {
     const button = h("button", { type: "button", class: "quiet", onclick: run }, icon(name));
     label(button, words);
     button.dataset.act = act;
-    button.addEventListener("refocus", () => button.focus());
     return button;
   }
 

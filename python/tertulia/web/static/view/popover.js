@@ -2,12 +2,25 @@
 const GAP = 8;
 
 /**
+ * Keeps an open popover at its button while the window changes its size.
+ *
+ * @param {HTMLElement} popover
+ * @param {() => Element} button that the popover belongs to; in another size it may be another one
+ */
+export function keepAt(popover, button) {
+  const place = () => placeAt(popover, button());
+  place();
+  addEventListener("resize", place);
+  popover.addEventListener("beforetoggle", () => removeEventListener("resize", place), { once: true });
+}
+
+/**
  * Puts an open popover at its button, within the window: above it, or below where there is more room.
  *
  * @param {HTMLElement} popover
  * @param {Element} button
  */
-export function placeAt(popover, button) {
+function placeAt(popover, button) {
   const { left, width, top, bottom } = button.getBoundingClientRect();
   const { style } = popover;
   style.left = "0"; // else it is as narrow as the room beside its last place

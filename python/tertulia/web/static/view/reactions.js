@@ -1,6 +1,6 @@
 import { h } from "./dom.js";
 import { emojiRow } from "./emoji.js";
-import { placeAt } from "./popover.js";
+import { keepAt } from "./popover.js";
 
 /** How long a reaction floats: as long as its animation in chat.css. */
 const FLOATS_MS = 4000;
@@ -25,10 +25,10 @@ export class Reactions {
     this.element = h("div", { class: "reactions-layer" }, this.#floats, this.#picker);
   }
 
-  /** @param {HTMLElement} button at which the choice opens */
+  /** @param {() => Element} button at which the choice opens */
   choose(button) {
     if (!this.#picker.togglePopover()) return;
-    placeAt(this.#picker, button);
+    keepAt(this.#picker, button);
     this.#picker.querySelector("button")?.focus();
   }
 

@@ -70,9 +70,10 @@ export class Room {
     this.#inviting = inviting;
     const [update, run] = [() => this.#update(), (/** @type {Action} */ action) => this.#run(action)];
     const onInvite = () => run("invite");
+    const onVolume = (/** @type {string} */ userId) => void this.#dialogs.openVolume(userId);
     this.#grid = new Grid(meeting, local, {
-      onPinned: () => this.#people.update(),
-      onVolume: (userId) => void this.#dialogs.openVolume(userId),
+      onChanged: () => this.#people.update(),
+      onVolume,
     });
     this.#floating = new Floating(this.#grid, run, update, (opened) => this.#keyboard.listenIn(opened));
     this.#trouble = new Trouble(meeting, update);
@@ -80,7 +81,8 @@ export class Room {
     this.#chat = new Chat(meeting, () => run("chat"));
     this.#reactions = new Reactions((emoji) => void meeting.react(emoji).catch(fail));
     const onPeople = () => run("people");
-    this.#people = new People(meeting, { onClose: onPeople, onInvite, onRules: () => run("rules"), pin: this.#grid });
+    const onRules = () => run("rules");
+    this.#people = new People(meeting, { onClose: onPeople, onInvite, onRules, onVolume, tiles: this.#grid });
     this.#panels = new SidePanels(meeting, { chat: this.#chat, people: this.#people }, (closed) => {
       if (closed) this.#controls.focus(closed);
       update();
@@ -179,7 +181,7 @@ export class Room {
       meeting.on("tracks", () => this.#onTracks()),
       meeting.on("speakers", (userIds) => this.#grid.setSpeakers(userIds)),
       meeting.on("paused", (videos) => this.#grid.setPaused(videos)),
-      meeting.on("report", ({ qualities }) => this.#grid.setQualities(qualities)),
+      meeting.on("report", (report) => this.#grid.setQualities(report)),
       meeting.on("reaction", ({ userId, emoji }) => this.#onReaction(userId, emoji)),
     ];
   }
@@ -240,7 +242,7 @@ export class Room {
           ? void copyInvite(this.#inviting.link())
           : notice(say("invite.hostsOnly"), { topic: "invite" });
       case "react":
-        return this.#reactions.choose(this.#controls.reactButton);
+        return this.#reactions.choose(() => this.#controls.reactButton);
       case "invitation":
       case "settings":
       case "layout":

@@ -2,6 +2,7 @@
 /** @import { Key } from "../words/say.js" */
 /** @import { Rect } from "./layout.js" */
 import { isolated, percent, plain, say } from "../words.js";
+import { Arrival } from "./arrival.js";
 import { fill, h, initials, label, tint } from "./dom.js";
 import { bars, icon } from "./icons.js";
 import { Picture } from "./picture.js";
@@ -24,6 +25,9 @@ import { Picture } from "./picture.js";
 /** @type {Key[]} by the number of bars */
 const QUALITIES = ["quality.none", "quality.poor", "quality.fair", "quality.good"];
 
+/** @type {Quality} where nothing could be measured */
+const UNKNOWN = { bars: 0, loss: 0, roundTrip: NaN, jitter: NaN };
+
 /**
  * What a tile's pin says: of a person, of ourselves, of a screen, of our own.
  *
@@ -40,6 +44,7 @@ const PINS = {
 export class Tile {
   #video = h("video", { muted: true, autoplay: true, playsInline: true });
   #picture;
+  #arrival = new Arrival();
   #name = h("span", { class: "name" });
   #badges = h("span", { class: "badges" });
   #leftOut = h(
@@ -67,13 +72,15 @@ export class Tile {
    * @param {boolean} options.isScreen
    * @param {() => void} options.onPin
    * @param {() => void} options.onVolume
+   * @param {(visible: boolean) => void} options.onPicture there is one from now on, or none
    */
-  constructor({ userId, isSelf, isScreen, onPin, onVolume }) {
+  constructor({ userId, isSelf, isScreen, onPin, onVolume, onPicture }) {
     this.#isSelf = isSelf;
     this.#isScreen = isScreen;
     this.#picture = new Picture(this.#video, (visible) => {
       this.element.classList.toggle("has-picture", visible);
       this.#showQuality();
+      onPicture(visible);
     });
     this.#pin = h("button", { type: "button", class: "pin", onclick: onPin }, icon("pin"));
     this.#volume = h(
@@ -120,6 +127,7 @@ export class Tile {
     this.#video.classList.toggle("mirrored", state.isMirrored);
     this.#picture.show(state);
     this.#expectsPicture = state.isOn && !this.#isSelf;
+    this.#expect();
     this.#showQuality();
   }
 
@@ -137,6 +145,7 @@ export class Tile {
   /** @param {boolean} isPaused the server does not send this video: our line is too narrow for it */
   setPaused(isPaused) {
     this.#isPaused = isPaused;
+    this.#expect();
     this.#showAbsence();
     this.#showQuality();
   }
@@ -147,19 +156,28 @@ export class Tile {
     fill(this.#away, say(this.#isAway ? "person.reconnecting" : "tile.paused"));
   }
 
-  /** @param {Quality} quality of this person's media */
-  setQuality(quality) {
+  /** A camera sends all the time. A screen that stands still need not. */
+  #expect() {
+    this.#arrival.expect(this.#expectsPicture && !this.#isScreen && !this.#isPaused);
+  }
+
+  /**
+   * @param {Quality | null} quality of this person's media; null: there is none that could be measured
+   * @param {boolean} isFilming whether something has come from their camera since the last report
+   */
+  setQuality(quality, isFilming) {
     this.#quality = quality;
+    this.#arrival.take(isFilming);
     this.#showQuality();
   }
 
-  /** Nothing before it was measured; and a connection is not good while the picture does not come. */
+  /** A connection is not good while the picture does not come, or comes no more. */
   #showQuality() {
-    const isMissing = this.#expectsPicture && !this.element.classList.contains("has-picture");
-    this.#signal.hidden = this.#quality === null;
-    if (!this.#quality) return;
-    const { loss, roundTrip } = this.#quality;
-    const count = isMissing ? 0 : this.#quality.bars;
+    const hasPicture = this.element.classList.contains("has-picture");
+    const isMissing = this.#arrival.hasStopped || (this.#expectsPicture && !hasPicture && this.#quality !== null);
+    this.#signal.hidden = this.#quality === null && !isMissing;
+    const { bars: measured, loss, roundTrip } = this.#quality ?? UNKNOWN;
+    const count = isMissing ? 0 : measured;
     const picture = this.#isPaused ? "tile.paused" : isMissing ? "quality.noPicture" : QUALITIES[count];
     const words = say(picture ?? "quality.none");
     const figures = [

@@ -93,6 +93,10 @@ export default {
 
   "microphone.blocked":
     "Der Zugriff auf Ihr Mikrofon ist blockiert. Erlauben Sie ihn über das Symbol neben der Adresse und versuchen Sie es erneut.",
+  "microphone.blockedInApp":
+    "Der Zugriff auf Ihr Mikrofon ist blockiert. Erlauben Sie ihn in den Einstellungen dieser App, über ihr Menü oder auf Ihrem Gerät, und versuchen Sie es erneut.",
+  "microphone.blockedOnIos":
+    "Der Zugriff auf Ihr Mikrofon ist blockiert. Erlauben Sie ihn in der App „Einstellungen“ unter Safari oder Ihrem Browser und versuchen Sie es erneut.",
   "microphone.missing": "Kein Mikrofon gefunden. Schließen Sie eines an und versuchen Sie es erneut.",
   "microphone.busy":
     "Ihr Mikrofon wird von einer anderen App verwendet. Schließen Sie diese und versuchen Sie es erneut.",
@@ -106,6 +110,10 @@ export default {
     "Ihr Mikrofon liefert keinen Ton: Ihr Gerät hat es stummgeschaltet, zum Beispiel wegen eines Anrufs oder durch einen Schalter.",
   "camera.blocked":
     "Der Zugriff auf Ihre Kamera ist blockiert. Erlauben Sie ihn über das Symbol neben der Adresse und versuchen Sie es erneut.",
+  "camera.blockedInApp":
+    "Der Zugriff auf Ihre Kamera ist blockiert. Erlauben Sie ihn in den Einstellungen dieser App, über ihr Menü oder auf Ihrem Gerät, und versuchen Sie es erneut.",
+  "camera.blockedOnIos":
+    "Der Zugriff auf Ihre Kamera ist blockiert. Erlauben Sie ihn in der App „Einstellungen“ unter Safari oder Ihrem Browser und versuchen Sie es erneut.",
   "camera.missing": "Keine Kamera gefunden. Schließen Sie eine an und versuchen Sie es erneut.",
   "camera.busy": "Ihre Kamera wird von einer anderen App verwendet. Schließen Sie diese und versuchen Sie es erneut.",
   "camera.insecure":

@@ -90,6 +90,10 @@ export default {
 
   "microphone.blocked":
     "Access to your microphone is blocked. Allow it by the icon next to the address, then try again.",
+  "microphone.blockedInApp":
+    "Access to your microphone is blocked. Allow it in this app’s settings, by its menu or on your device, then try again.",
+  "microphone.blockedOnIos":
+    "Access to your microphone is blocked. Allow it in the Settings app, under Safari or the browser you use, then try again.",
   "microphone.missing": "No microphone found. Connect one, then try again.",
   "microphone.busy": "Your microphone is in use by another app. Close that app, then try again.",
   "microphone.insecure": "Browsers allow the microphone on secure pages only. Ask for a link that begins with https.",
@@ -100,6 +104,10 @@ export default {
   "microphone.interrupted":
     "Your microphone gives no sound: your device has muted it, for a phone call or by a switch, for example.",
   "camera.blocked": "Access to your camera is blocked. Allow it by the icon next to the address, then try again.",
+  "camera.blockedInApp":
+    "Access to your camera is blocked. Allow it in this app’s settings, by its menu or on your device, then try again.",
+  "camera.blockedOnIos":
+    "Access to your camera is blocked. Allow it in the Settings app, under Safari or the browser you use, then try again.",
   "camera.missing": "No camera found. Connect one, then try again.",
   "camera.busy": "Your camera is in use by another app. Close that app, then try again.",
   "camera.insecure": "Browsers allow the camera on secure pages only. Ask for a link that begins with https.",
@@ -357,7 +365,7 @@ export default {
   "knock.show": "Show",
   "knock.admit": "Let in",
   "knock.admitAll": "Let everyone in",
-  "knock.admitName": "Let {name} in",
+  "knock.admitName": "Let in {name}",
   "knock.deny": "Deny",
   "knock.denyName": "Deny {name}",
 

@@ -90,6 +90,10 @@ export default {
 
   "microphone.blocked":
     "El acceso al micrófono está bloqueado. Permítelo con el icono que hay junto a la dirección y vuelve a intentarlo.",
+  "microphone.blockedInApp":
+    "El acceso al micrófono está bloqueado. Permítelo en los ajustes de esta aplicación, desde su menú o en tu dispositivo, y vuelve a intentarlo.",
+  "microphone.blockedOnIos":
+    "El acceso al micrófono está bloqueado. Permítelo en la app Ajustes, en Safari o en el navegador que uses, y vuelve a intentarlo.",
   "microphone.missing": "No se ha encontrado ningún micrófono. Conecta uno y vuelve a intentarlo.",
   "microphone.busy": "Otra aplicación está usando el micrófono. Ciérrala y vuelve a intentarlo.",
   "microphone.insecure":
@@ -102,6 +106,10 @@ export default {
     "El micrófono no da sonido: el dispositivo lo ha silenciado, por ejemplo, por una llamada o con un interruptor.",
   "camera.blocked":
     "El acceso a la cámara está bloqueado. Permítelo con el icono que hay junto a la dirección y vuelve a intentarlo.",
+  "camera.blockedInApp":
+    "El acceso a la cámara está bloqueado. Permítelo en los ajustes de esta aplicación, desde su menú o en tu dispositivo, y vuelve a intentarlo.",
+  "camera.blockedOnIos":
+    "El acceso a la cámara está bloqueado. Permítelo en la app Ajustes, en Safari o en el navegador que uses, y vuelve a intentarlo.",
   "camera.missing": "No se ha encontrado ninguna cámara. Conecta una y vuelve a intentarlo.",
   "camera.busy": "Otra aplicación está usando la cámara. Ciérrala y vuelve a intentarlo.",
   "camera.insecure":

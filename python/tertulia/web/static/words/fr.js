@@ -94,6 +94,10 @@ export default {
 
   "microphone.blocked":
     "L’accès à votre micro est bloqué. Autorisez-le avec l’icône à côté de l’adresse, puis réessayez.",
+  "microphone.blockedInApp":
+    "L’accès à votre micro est bloqué. Autorisez-le dans les réglages de cette application, par son menu ou sur votre appareil, puis réessayez.",
+  "microphone.blockedOnIos":
+    "L’accès à votre micro est bloqué. Autorisez-le dans l’app Réglages, sous Safari ou le navigateur que vous utilisez, puis réessayez.",
   "microphone.missing": "Aucun micro trouvé. Branchez-en un, puis réessayez.",
   "microphone.busy": "Votre micro est utilisé par une autre application. Fermez-la, puis réessayez.",
   "microphone.insecure":
@@ -105,6 +109,10 @@ export default {
   "microphone.interrupted":
     "Votre micro ne donne plus de son : votre appareil l’a coupé, par exemple pour un appel ou par un interrupteur.",
   "camera.blocked": "L’accès à votre caméra est bloqué. Autorisez-le avec l’icône à côté de l’adresse, puis réessayez.",
+  "camera.blockedInApp":
+    "L’accès à votre caméra est bloqué. Autorisez-le dans les réglages de cette application, par son menu ou sur votre appareil, puis réessayez.",
+  "camera.blockedOnIos":
+    "L’accès à votre caméra est bloqué. Autorisez-le dans l’app Réglages, sous Safari ou le navigateur que vous utilisez, puis réessayez.",
   "camera.missing": "Aucune caméra trouvée. Branchez-en une, puis réessayez.",
   "camera.busy": "Votre caméra est utilisée par une autre application. Fermez-la, puis réessayez.",
   "camera.insecure":

@@ -92,6 +92,10 @@ export default {
 
   "microphone.blocked":
     "O acesso ao microfone está bloqueado. Permita-o pelo ícone ao lado do endereço e tente novamente.",
+  "microphone.blockedInApp":
+    "O acesso ao microfone está bloqueado. Permita-o nas configurações deste app, pelo menu dele ou no seu dispositivo, e tente novamente.",
+  "microphone.blockedOnIos":
+    "O acesso ao microfone está bloqueado. Permita-o no app Ajustes, em Safari ou no navegador que você usa, e tente novamente.",
   "microphone.missing": "Nenhum microfone encontrado. Conecte um e tente novamente.",
   "microphone.busy": "O microfone está sendo usado por outro aplicativo. Feche-o e tente novamente.",
   "microphone.insecure":
@@ -103,6 +107,10 @@ export default {
   "microphone.interrupted":
     "O microfone está sem som: o dispositivo o silenciou, por exemplo, por causa de uma chamada ou de um botão.",
   "camera.blocked": "O acesso à câmera está bloqueado. Permita-o pelo ícone ao lado do endereço e tente novamente.",
+  "camera.blockedInApp":
+    "O acesso à câmera está bloqueado. Permita-o nas configurações deste app, pelo menu dele ou no seu dispositivo, e tente novamente.",
+  "camera.blockedOnIos":
+    "O acesso à câmera está bloqueado. Permita-o no app Ajustes, em Safari ou no navegador que você usa, e tente novamente.",
   "camera.missing": "Nenhuma câmera encontrada. Conecte uma e tente novamente.",
   "camera.busy": "A câmera está sendo usada por outro aplicativo. Feche-o e tente novamente.",
   "camera.insecure": "Os navegadores só permitem a câmera em páginas seguras. Peça um link que comece com https.",
@@ -365,7 +373,7 @@ export default {
   "knock.show": "Mostrar",
   "knock.admit": "Permitir entrada",
   "knock.admitAll": "Permitir a entrada de todos",
-  "knock.admitName": "Permitir a entrada de {name}",
+  "knock.admitName": "Permitir entrada de {name}",
   "knock.deny": "Recusar",
   "knock.denyName": "Recusar {name}",
 

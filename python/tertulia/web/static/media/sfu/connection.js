@@ -3,6 +3,7 @@
 import { Emitter } from "../../protocol/emitter.js";
 import { blockageOf, PATIENCE_MS } from "../blockage.js";
 import { Gauge } from "../details.js";
+import { cut } from "../quality.js";
 import { Reporter } from "../report.js";
 import { logFailure, Serial } from "../serial.js";
 import { candidateInit } from "../sources.js";
@@ -190,13 +191,14 @@ export class SfuConnection extends Emitter {
 
   /** @returns {Promise<LinkReport>} */
   async report() {
-    const read = await this.#reporter.read(this.#pc, (mid) => this.#slots.trackOf(mid)?.userId);
+    const read = await this.#reporter.read(this.#pc, (mid) => this.#slots.trackOf(mid));
     const isOpen = this.#phase.is === "introducing" || this.#phase.is === "known";
     if (isOpen) this.#path.check(read.alive);
     const isWorthIt = this.#redundancy.isWorthIt(read.soundLoss, performance.now());
     if (this.#isSettled && this.#senders.repeatVoice(isWorthIt)) this.#onLinesChanged();
     const isBlocked = isOpen && this.#path.downFor > PATIENCE_MS;
-    return { ...read, blockage: isBlocked ? blockageOf(this.#pc, []) : null };
+    const qualities = this.#path.isInterrupted ? cut(read.qualities) : read.qualities;
+    return { ...read, qualities, blockage: isBlocked ? blockageOf(this.#pc, []) : null };
   }
 
   /** @returns {Promise<import("../details.js").Details>} */

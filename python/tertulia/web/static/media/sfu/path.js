@@ -39,6 +39,11 @@ export class Path {
     return state === "connected" || state === "completed";
   }
 
+  /** Whether another path is looked for, since nothing comes by the one there was. */
+  get isInterrupted() {
+    return this.#state === "interrupted";
+  }
+
   /** @returns {number} milliseconds for which there has been no path; 0: there is one */
   get downFor() {
     return Math.max(0, performance.now() - this.#downAt);
