@@ -32,7 +32,7 @@ event_classes! {
     ActiveSpeakers { room: String, user_ids: Vec<String>, }
     /// What came into a room that is held to a rate, in the last second.
     Inflow { room: String, kilobits: u32, }
-    /// The layers that one client is to send of each video that it sends in several.
+    /// The layers that one client is to send of each of its videos.
     LayersWanted { room: String, transport: String, user_id: String, seat: String, videos: Vec<WantedLayers>, }
     /// A change of a peer's media path; `reason` only with `closed`.
     TransportState {
@@ -122,6 +122,7 @@ pub(crate) struct WantedLayers {
     mid: String,
     source: String,
     rids: Vec<String>,
+    is_wanted: bool,
 }
 
 impl From<sfu::WantedLayers> for WantedLayers {
@@ -130,6 +131,7 @@ impl From<sfu::WantedLayers> for WantedLayers {
             mid: video.mid,
             source: video.source.as_str().to_owned(),
             rids: video.rids,
+            is_wanted: video.is_wanted,
         }
     }
 }

@@ -52,8 +52,8 @@ pub enum Body {
     ActiveSpeakers(Vec<UserId>),
     /// What came into a room that is held to a rate, in kilobits a second, dropped or not: told each second.
     Inflow(u32),
-    /// Which layers of each video that one client sends in several are wanted, after each change. A client that stops the
-    /// others saves bits and power, and one that does not loses nothing.
+    /// Which layers of each video that one client sends are wanted, after each change. A client that stops the others saves
+    /// bits and power, and one that does not loses nothing.
     LayersWanted(Vec<WantedLayers>),
     /// A change of a peer's media path.
     TransportState(TransportState),
@@ -113,8 +113,10 @@ pub struct WantedLayers {
     pub mid: String,
     /// What the video shows.
     pub source: Source,
-    /// The RIDs of the layers, in the order of the offer.
+    /// The RIDs of the layers, in the order of the offer; empty where the video has no RIDs.
     pub rids: Vec<String>,
+    /// Whether any layer is.
+    pub is_wanted: bool,
 }
 
 /// What is in one slot of a client.

@@ -98,19 +98,21 @@ class Slots:
 
 @final
 class WantedLayers:
-    """The layers of one video that are wanted, by their RIDs."""
+    """The layers of one video that are wanted, by their RIDs, and whether any is."""
 
-    def __new__(cls, mid: str, source: str, rids: Sequence[str]) -> WantedLayers: ...
+    def __new__(cls, mid: str, source: str, rids: Sequence[str], is_wanted: bool) -> WantedLayers: ...
     @property
     def mid(self) -> str: ...
     @property
     def source(self) -> str: ...
     @property
     def rids(self) -> list[str]: ...
+    @property
+    def is_wanted(self) -> bool: ...
 
 @final
 class LayersWanted:
-    """The layers that one client is to send of each video that it sends in several."""
+    """The layers that one client is to send of each of its videos."""
 
     def __new__(
         cls, room: str, transport: str, user_id: str, seat: str, videos: Sequence[WantedLayers]

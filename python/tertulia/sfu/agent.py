@@ -116,6 +116,7 @@ class _WantedLayers(Struct, rename="camel"):
     mid: str
     source: str
     rids: list[str]
+    wanted: bool
 
 
 class _LayersWanted(Struct, rename="camel"):
@@ -237,7 +238,7 @@ class Agent:
                 slots = [_Slot(s.mid, s.kind, s.user_id, s.source) for s in event.slots]
                 return self._to_peer(event, "Slots", _Slots(event.transport, slots))
             case _sfu.LayersWanted():
-                videos = [_WantedLayers(v.mid, v.source, v.rids) for v in event.videos]
+                videos = [_WantedLayers(v.mid, v.source, v.rids, v.is_wanted) for v in event.videos]
                 return self._to_peer(event, "LayersWanted", _LayersWanted(event.transport, videos))
             case _sfu.VideosPaused():
                 paused = [_PausedVideo(user_id, source) for user_id, source in event.videos]

@@ -123,9 +123,21 @@ EVENTS: list[tuple[EngineEvent, str, Any]] = [
         },
     ),
     (
-        _sfu.LayersWanted("r", "t", USER, SEAT, [_sfu.WantedLayers("1", "camera", ["q", "h"])]),
+        _sfu.LayersWanted(
+            "r",
+            "t",
+            USER,
+            SEAT,
+            [_sfu.WantedLayers("1", "camera", ["q", "h"], True), _sfu.WantedLayers("2", "screen", [], False)],
+        ),
         "LayersWanted",
-        {"transportId": "t", "videos": [{"mid": "1", "source": "camera", "rids": ["q", "h"]}]},
+        {
+            "transportId": "t",
+            "videos": [
+                {"mid": "1", "source": "camera", "rids": ["q", "h"], "wanted": True},
+                {"mid": "2", "source": "screen", "rids": [], "wanted": False},
+            ],
+        },
     ),
     (
         _sfu.VideosPaused("r", "t", USER, SEAT, [("u", "screen")]),

@@ -10,6 +10,7 @@ use crate::command::Source;
 use crate::config::Limits;
 use crate::ids::{PeerKey, RecordingId};
 use crate::line::{Line, LineState, Lines};
+use crate::rtp::EncodingName;
 use crate::tap::{Heard, StopReason};
 
 fn camera() -> Published {
@@ -109,6 +110,33 @@ fn an_unpublished_track_leaves_its_m_line() {
     assert_eq!(router.leave(now, ben), None);
     assert!(!router.has_room(&"room".into()));
     assert_eq!(router.subscriptions.len(), 0);
+}
+
+#[test]
+fn a_publisher_of_layers_without_names_is_told_whether_any_is_wanted() {
+    let start = Instant::now();
+    let at = |ms| start + Duration::from_millis(ms);
+    let (mut router, ana, ben) = room(start);
+    let names = [1, 2].map(|ssrc: u32| EncodingName::Ssrc(ssrc.into()));
+    router.set_encodings(ana, "1".into(), names.to_vec());
+    let told = |router: &mut Router, ms| {
+        router.handle_timeout(at(ms));
+        router.poll_wanted_layers(at(ms)).map(|(peer, videos)| {
+            let videos = videos.into_iter().map(|video| (video.mid, video.rids, video.is_wanted));
+            (peer, videos.collect::<Vec<_>>())
+        })
+    };
+    let layers = |is_wanted| Some((ana, vec![("1".to_owned(), vec![], is_wanted)]));
+    assert_eq!(told(&mut router, 0), None);
+    assert_eq!(told(&mut router, 4_999), None);
+    assert_eq!(told(&mut router, 5_000), layers(false));
+    assert_eq!(told(&mut router, 20_000), None);
+    router.set_lines(at(20_000), ben, &lines(LineState::Sending));
+    router.take_stale(router.room_of(ana).unwrap());
+    router.fill_slots(at(20_000), ben, &lines(LineState::Sending), &[]);
+    assert_eq!(told(&mut router, 20_000), layers(true));
+    // The other layer has no viewer, which its publisher cannot be told.
+    assert_eq!(told(&mut router, 40_000), None);
 }
 
 fn heard(router: &mut Router) -> Vec<Heard> {
