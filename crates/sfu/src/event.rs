@@ -48,6 +48,9 @@ pub enum Body {
     /// The videos that a client is not sent now, since they do not fit through its line, after each change. What is paused goes
     /// on by itself when it fits.
     VideosPaused(Vec<(UserId, Source)>),
+    /// The videos of which a client is sent less than its tiles want, since its line takes no more: after each change, once a
+    /// second at most.
+    VideosLimited(Vec<LimitedVideo>),
     /// Who speaks now in a room, loudest first, after each change.
     ActiveSpeakers(Vec<UserId>),
     /// What came into a room that is held to a rate, in kilobits a second, dropped or not: told each second.
@@ -104,6 +107,19 @@ impl Scope {
             Self::Room => "room",
         }
     }
+}
+
+/// A video of which a client is sent less than its tile wants.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LimitedVideo {
+    /// Whose.
+    pub user: UserId,
+    /// What it shows.
+    pub source: Source,
+    /// The height in pixels of the picture that is sent, if that is a smaller one than the tile wants.
+    pub height: Option<u32>,
+    /// Whether not all frames are sent.
+    pub has_fewer_frames: bool,
 }
 
 /// The layers of one video that somebody is sent, or will be.

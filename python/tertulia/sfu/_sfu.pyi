@@ -12,6 +12,7 @@ __all__ = [
     "Inflow",
     "LayersWanted",
     "Limited",
+    "LimitedVideo",
     "Lost",
     "NoCommonCodec",
     "Offer",
@@ -24,6 +25,7 @@ __all__ = [
     "Slots",
     "Stopped",
     "TransportState",
+    "VideosLimited",
     "VideosPaused",
     "WantedLayers",
 ]
@@ -145,6 +147,39 @@ class VideosPaused:
     def seat(self) -> str: ...
     @property
     def videos(self) -> list[tuple[str, str]]: ...
+
+@final
+class LimitedVideo:
+    """A video of which less is sent: the height of the picture, if that is smaller than the tile wants, and whether
+    frames are left out."""
+
+    def __new__(cls, user_id: str, source: str, height: int | None, fewer_frames: bool) -> LimitedVideo: ...
+    @property
+    def user_id(self) -> str: ...
+    @property
+    def source(self) -> str: ...
+    @property
+    def height(self) -> int | None: ...
+    @property
+    def fewer_frames(self) -> bool: ...
+
+@final
+class VideosLimited:
+    """The videos of which a client is sent less than its tiles want, since its line takes no more."""
+
+    def __new__(
+        cls, room: str, transport: str, user_id: str, seat: str, videos: Sequence[LimitedVideo]
+    ) -> VideosLimited: ...
+    @property
+    def room(self) -> str: ...
+    @property
+    def transport(self) -> str: ...
+    @property
+    def user_id(self) -> str: ...
+    @property
+    def seat(self) -> str: ...
+    @property
+    def videos(self) -> list[LimitedVideo]: ...
 
 @final
 class ActiveSpeakers:
@@ -411,6 +446,7 @@ class Sfu:
         | Slots
         | LayersWanted
         | VideosPaused
+        | VideosLimited
         | ActiveSpeakers
         | TransportState
         | Inflow

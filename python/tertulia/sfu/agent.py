@@ -23,6 +23,7 @@ PeerEvent: TypeAlias = (
     | _sfu.Slots
     | _sfu.LayersWanted
     | _sfu.VideosPaused
+    | _sfu.VideosLimited
     | _sfu.TransportState
     | _sfu.Refused
     | _sfu.NoCommonCodec
@@ -135,6 +136,19 @@ class _Paused(Struct, rename="camel"):
     videos: list[_PausedVideo]
 
 
+class _LimitedVideo(Struct, rename="camel"):
+    user_id: str
+    source: str
+    height: int | None
+    fewer_frames: bool
+    reason: str = "bandwidth"
+
+
+class _Limited(Struct, rename="camel"):
+    transport_id: str
+    videos: list[_LimitedVideo]
+
+
 class _Speakers(Struct, rename="camel"):
     user_ids: list[str]
 
@@ -243,6 +257,9 @@ class Agent:
             case _sfu.VideosPaused():
                 paused = [_PausedVideo(user_id, source) for user_id, source in event.videos]
                 return self._to_peer(event, "VideosPaused", _Paused(event.transport, paused))
+            case _sfu.VideosLimited():
+                limited = [_LimitedVideo(v.user_id, v.source, v.height, v.fewer_frames) for v in event.videos]
+                return self._to_peer(event, "VideosLimited", _Limited(event.transport, limited))
             case _sfu.TransportState():
                 if event.state == "closed":
                     self._leases.closed(RoomId(event.room), TransportId(event.transport))

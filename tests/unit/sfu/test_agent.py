@@ -146,6 +146,23 @@ EVENTS: list[tuple[EngineEvent, str, Any]] = [
     ),
     (_sfu.VideosPaused("r", "t", USER, SEAT, []), "VideosPaused", {"transportId": "t", "videos": []}),
     (
+        _sfu.VideosLimited(
+            "r",
+            "t",
+            USER,
+            SEAT,
+            [_sfu.LimitedVideo("u", "camera", 180, False), _sfu.LimitedVideo("u", "screen", None, True)],
+        ),
+        "VideosLimited",
+        {
+            "transportId": "t",
+            "videos": [
+                {"userId": "u", "source": "camera", "height": 180, "fewerFrames": False, "reason": "bandwidth"},
+                {"userId": "u", "source": "screen", "height": None, "fewerFrames": True, "reason": "bandwidth"},
+            ],
+        },
+    ),
+    (
         _sfu.TransportState("r", "t", USER, SEAT, "connected", None),
         "TransportState",
         {"transportId": "t", "state": "connected"},
