@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -10,6 +11,7 @@ from playwright.async_api import ViewportSize
 
 from tests.browser import chromium
 from tests.browser.conftest import Come
+from tests.browser.firefox import firefox
 from tests.browser.person import PATIENCE, POLL_SECONDS, Person, new_room
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -105,6 +107,55 @@ async def test_each_tile_gets_the_layer_that_fills_it_without_a_freeze(come: Com
     await _sends(ana, ["h", "q"])
     await ben.leave()
     await _sends(ana, ["q"])
+
+
+async def test_a_camera_and_a_screen_that_nobody_watches_are_not_sent(come: Come, base: str) -> None:
+    room = new_room(base)
+    ana = await come("Ana", preferences={"quality": "high"})
+    await ana.join(room.link)
+    await ana.press("s")
+    await ana.page.get_by_text("You are sharing your screen").wait_for(state="attached")
+    await _sends(ana, [])
+    ben = await come("Ben", viewport=STAGE)
+    await ben.join(room.link)
+    await ben.decodes(2)
+
+
+_PICTURES: Final = """(async () => {
+  let sent = 0;
+  for (const connection of window.connections) {
+    for (const s of (await connection.getStats()).values()) {
+      if (s.type === "outbound-rtp" && s.kind === "video") sent += s.packetsSent;
+    }
+  }
+  return sent;
+})()"""
+"""The expression for how many packets of video were sent, by all connections together."""
+
+_RESTS: Final = f"""(async () => {{
+  const before = await {_PICTURES};
+  await new Promise((resolve) => setTimeout(resolve, 1000));
+  return before > 0 && (await {_PICTURES}) === before;
+}})()"""
+"""The expression for whether no video is sent any more."""
+
+_SHARE_A_TAB: Final = """navigator.mediaDevices.getDisplayMedia =
+  () => navigator.mediaDevices.getUserMedia({ video: { mediaSource: "browser" } });"""
+"""Firefox without a screen has nothing else to share."""
+
+
+async def test_firefox_sends_no_camera_and_no_screen_that_nobody_watches(come: Come, base: str, tmp_path: Path) -> None:
+    room = new_room(base)
+    async with firefox(tmp_path) as ben:
+        await ben.prepare(chromium.COLLECT_CONNECTIONS)
+        await ben.prepare(_SHARE_A_TAB)
+        await ben.join(room.link, "Ben")
+        await ben.key("s")
+        await ben.until("document.querySelector('.tile.screen.has-picture') !== null")
+        await ben.until(_RESTS)
+        ana = await come("Ana", viewport=STAGE)
+        await ana.join(room.link)
+        await ana.decodes(2)
 
 
 @pytest.mark.parametrize(("codec", "mode"), [("VP9", "L3T3"), ("VP9", "L3T3_KEY"), ("AV1", "L3T3")])

@@ -28,11 +28,13 @@ event_classes! {
     Slots { room: String, transport: String, user_id: String, seat: String, slots: Vec<Slot>, }
     /// The videos that a client is not sent, since they do not fit through its line: user and source of each.
     VideosPaused { room: String, transport: String, user_id: String, seat: String, videos: Vec<(String, String)>, }
+    /// The videos of which a client is sent less than its tiles want, since its line takes no more.
+    VideosLimited { room: String, transport: String, user_id: String, seat: String, videos: Vec<LimitedVideo>, }
     /// Who speaks, loudest first.
     ActiveSpeakers { room: String, user_ids: Vec<String>, }
     /// What came into a room that is held to a rate, in the last second.
     Inflow { room: String, kilobits: u32, }
-    /// The layers that one client is to send of each video that it sends in several.
+    /// The layers that one client is to send of each of its videos.
     LayersWanted { room: String, transport: String, user_id: String, seat: String, videos: Vec<WantedLayers>, }
     /// A change of a peer's media path; `reason` only with `closed`.
     TransportState {
@@ -108,6 +110,35 @@ impl From<SlotAssignment> for Slot {
     }
 }
 
+/// A video of which less is sent: the height of the picture, if that is smaller than the tile wants, and whether frames are
+/// left out.
+#[pyclass(
+    frozen,
+    get_all,
+    eq,
+    new = "from_fields",
+    module = "tertulia.sfu._sfu",
+    from_py_object
+)]
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct LimitedVideo {
+    user_id: String,
+    source: String,
+    height: Option<u32>,
+    fewer_frames: bool,
+}
+
+impl From<sfu::LimitedVideo> for LimitedVideo {
+    fn from(video: sfu::LimitedVideo) -> Self {
+        Self {
+            user_id: video.user.to_string(),
+            source: video.source.as_str().to_owned(),
+            height: video.height,
+            fewer_frames: video.has_fewer_frames,
+        }
+    }
+}
+
 /// The layers of one video that are wanted.
 #[pyclass(
     frozen,
@@ -122,6 +153,7 @@ pub(crate) struct WantedLayers {
     mid: String,
     source: String,
     rids: Vec<String>,
+    is_wanted: bool,
 }
 
 impl From<sfu::WantedLayers> for WantedLayers {
@@ -130,6 +162,7 @@ impl From<sfu::WantedLayers> for WantedLayers {
             mid: video.mid,
             source: video.source.as_str().to_owned(),
             rids: video.rids,
+            is_wanted: video.is_wanted,
         }
     }
 }
@@ -192,6 +225,9 @@ fn core_to_python(py: Python<'_>, event: sfu::Event) -> PyResult<Bound<'_, PyAny
                 videos: names.collect()
             })
         }
+        Body::VideosLimited(videos) => of_peer!(VideosLimited {
+            videos: videos.into_iter().map(LimitedVideo::from).collect()
+        }),
         Body::ActiveSpeakers(users) => {
             let user_ids = users.iter().map(ToString::to_string).collect();
             instance(py, ActiveSpeakers { room, user_ids })

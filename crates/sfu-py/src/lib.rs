@@ -298,7 +298,7 @@ mod _sfu {
     use super::error::{Overloaded, Stopped};
     #[pymodule_export]
     use super::event::{
-        ActiveSpeakers, Answer, Failed, Inflow, LayersWanted, Limited, Lost, NoCommonCodec, Offer, RecordingTrouble,
-        Refused, Restarted, Slot, Slots, TransportState, VideosPaused, WantedLayers,
+        ActiveSpeakers, Answer, Failed, Inflow, LayersWanted, Limited, LimitedVideo, Lost, NoCommonCodec, Offer,
+        RecordingTrouble, Refused, Restarted, Slot, Slots, TransportState, VideosLimited, VideosPaused, WantedLayers,
     };
 }

@@ -48,12 +48,15 @@ pub enum Body {
     /// The videos that a client is not sent now, since they do not fit through its line, after each change. What is paused goes
     /// on by itself when it fits.
     VideosPaused(Vec<(UserId, Source)>),
+    /// The videos of which a client is sent less than its tiles want, since its line takes no more: after each change, once a
+    /// second at most.
+    VideosLimited(Vec<LimitedVideo>),
     /// Who speaks now in a room, loudest first, after each change.
     ActiveSpeakers(Vec<UserId>),
     /// What came into a room that is held to a rate, in kilobits a second, dropped or not: told each second.
     Inflow(u32),
-    /// Which layers of each video that one client sends in several are wanted, after each change. A client that stops the
-    /// others saves bits and power, and one that does not loses nothing.
+    /// Which layers of each video that one client sends are wanted, after each change. A client that stops the others saves
+    /// bits and power, and one that does not loses nothing.
     LayersWanted(Vec<WantedLayers>),
     /// A change of a peer's media path.
     TransportState(TransportState),
@@ -106,6 +109,19 @@ impl Scope {
     }
 }
 
+/// A video of which a client is sent less than its tile wants.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LimitedVideo {
+    /// Whose.
+    pub user: UserId,
+    /// What it shows.
+    pub source: Source,
+    /// The height in pixels of the picture that is sent, if that is a smaller one than the tile wants.
+    pub height: Option<u32>,
+    /// Whether not all frames are sent.
+    pub has_fewer_frames: bool,
+}
+
 /// The layers of one video that somebody is sent, or will be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WantedLayers {
@@ -113,8 +129,10 @@ pub struct WantedLayers {
     pub mid: String,
     /// What the video shows.
     pub source: Source,
-    /// The RIDs of the layers, in the order of the offer.
+    /// The RIDs of the layers, in the order of the offer; empty where the video has no RIDs.
     pub rids: Vec<String>,
+    /// Whether any layer is.
+    pub is_wanted: bool,
 }
 
 /// What is in one slot of a client.

@@ -53,7 +53,8 @@ mod timers;
 pub use command::{Command, Outcome, Refusal, RefusalCode, Source, TrackName, WantedVideo};
 pub use config::{Limits, LocalCandidate, ShardConfig, Transport};
 pub use event::{
-    Body, CloseReason, Event, MediaKind, Recipient, Scope, SlotAssignment, TransportState, Undecodable, WantedLayers,
+    Body, CloseReason, Event, LimitedVideo, MediaKind, Recipient, Scope, SlotAssignment, TransportState, Undecodable,
+    WantedLayers,
 };
 pub use ids::{PeerId, RecordingId, RoomId, SeatId, TransportId, UserId};
 pub use outbox::Outbox;

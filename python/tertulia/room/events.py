@@ -69,7 +69,9 @@ class Event:
         return f"Event({self.name!r})"
 
 
-_WHOLE: Final = frozenset({"ActiveSpeakers", "LayersWanted", "Slots", "TransportState", "VideosPaused"})
+_WHOLE: Final = frozenset(
+    {"ActiveSpeakers", "LayersWanted", "Slots", "TransportState", "VideosLimited", "VideosPaused"}
+)
 """Events of the SFU that say everything each time: only the newest matters."""
 
 

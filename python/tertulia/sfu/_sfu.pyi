@@ -12,6 +12,7 @@ __all__ = [
     "Inflow",
     "LayersWanted",
     "Limited",
+    "LimitedVideo",
     "Lost",
     "NoCommonCodec",
     "Offer",
@@ -24,6 +25,7 @@ __all__ = [
     "Slots",
     "Stopped",
     "TransportState",
+    "VideosLimited",
     "VideosPaused",
     "WantedLayers",
 ]
@@ -98,19 +100,21 @@ class Slots:
 
 @final
 class WantedLayers:
-    """The layers of one video that are wanted, by their RIDs."""
+    """The layers of one video that are wanted, by their RIDs, and whether any is."""
 
-    def __new__(cls, mid: str, source: str, rids: Sequence[str]) -> WantedLayers: ...
+    def __new__(cls, mid: str, source: str, rids: Sequence[str], is_wanted: bool) -> WantedLayers: ...
     @property
     def mid(self) -> str: ...
     @property
     def source(self) -> str: ...
     @property
     def rids(self) -> list[str]: ...
+    @property
+    def is_wanted(self) -> bool: ...
 
 @final
 class LayersWanted:
-    """The layers that one client is to send of each video that it sends in several."""
+    """The layers that one client is to send of each of its videos."""
 
     def __new__(
         cls, room: str, transport: str, user_id: str, seat: str, videos: Sequence[WantedLayers]
@@ -143,6 +147,39 @@ class VideosPaused:
     def seat(self) -> str: ...
     @property
     def videos(self) -> list[tuple[str, str]]: ...
+
+@final
+class LimitedVideo:
+    """A video of which less is sent: the height of the picture, if that is smaller than the tile wants, and whether
+    frames are left out."""
+
+    def __new__(cls, user_id: str, source: str, height: int | None, fewer_frames: bool) -> LimitedVideo: ...
+    @property
+    def user_id(self) -> str: ...
+    @property
+    def source(self) -> str: ...
+    @property
+    def height(self) -> int | None: ...
+    @property
+    def fewer_frames(self) -> bool: ...
+
+@final
+class VideosLimited:
+    """The videos of which a client is sent less than its tiles want, since its line takes no more."""
+
+    def __new__(
+        cls, room: str, transport: str, user_id: str, seat: str, videos: Sequence[LimitedVideo]
+    ) -> VideosLimited: ...
+    @property
+    def room(self) -> str: ...
+    @property
+    def transport(self) -> str: ...
+    @property
+    def user_id(self) -> str: ...
+    @property
+    def seat(self) -> str: ...
+    @property
+    def videos(self) -> list[LimitedVideo]: ...
 
 @final
 class ActiveSpeakers:
@@ -409,6 +446,7 @@ class Sfu:
         | Slots
         | LayersWanted
         | VideosPaused
+        | VideosLimited
         | ActiveSpeakers
         | TransportState
         | Inflow

@@ -23,6 +23,7 @@ PeerEvent: TypeAlias = (
     | _sfu.Slots
     | _sfu.LayersWanted
     | _sfu.VideosPaused
+    | _sfu.VideosLimited
     | _sfu.TransportState
     | _sfu.Refused
     | _sfu.NoCommonCodec
@@ -116,6 +117,7 @@ class _WantedLayers(Struct, rename="camel"):
     mid: str
     source: str
     rids: list[str]
+    wanted: bool
 
 
 class _LayersWanted(Struct, rename="camel"):
@@ -132,6 +134,19 @@ class _PausedVideo(Struct, rename="camel"):
 class _Paused(Struct, rename="camel"):
     transport_id: str
     videos: list[_PausedVideo]
+
+
+class _LimitedVideo(Struct, rename="camel"):
+    user_id: str
+    source: str
+    height: int | None
+    fewer_frames: bool
+    reason: str = "bandwidth"
+
+
+class _Limited(Struct, rename="camel"):
+    transport_id: str
+    videos: list[_LimitedVideo]
 
 
 class _Speakers(Struct, rename="camel"):
@@ -237,11 +252,14 @@ class Agent:
                 slots = [_Slot(s.mid, s.kind, s.user_id, s.source) for s in event.slots]
                 return self._to_peer(event, "Slots", _Slots(event.transport, slots))
             case _sfu.LayersWanted():
-                videos = [_WantedLayers(v.mid, v.source, v.rids) for v in event.videos]
+                videos = [_WantedLayers(v.mid, v.source, v.rids, v.is_wanted) for v in event.videos]
                 return self._to_peer(event, "LayersWanted", _LayersWanted(event.transport, videos))
             case _sfu.VideosPaused():
                 paused = [_PausedVideo(user_id, source) for user_id, source in event.videos]
                 return self._to_peer(event, "VideosPaused", _Paused(event.transport, paused))
+            case _sfu.VideosLimited():
+                limited = [_LimitedVideo(v.user_id, v.source, v.height, v.fewer_frames) for v in event.videos]
+                return self._to_peer(event, "VideosLimited", _Limited(event.transport, limited))
             case _sfu.TransportState():
                 if event.state == "closed":
                     self._leases.closed(RoomId(event.room), TransportId(event.transport))

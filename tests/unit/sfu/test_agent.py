@@ -123,9 +123,21 @@ EVENTS: list[tuple[EngineEvent, str, Any]] = [
         },
     ),
     (
-        _sfu.LayersWanted("r", "t", USER, SEAT, [_sfu.WantedLayers("1", "camera", ["q", "h"])]),
+        _sfu.LayersWanted(
+            "r",
+            "t",
+            USER,
+            SEAT,
+            [_sfu.WantedLayers("1", "camera", ["q", "h"], True), _sfu.WantedLayers("2", "screen", [], False)],
+        ),
         "LayersWanted",
-        {"transportId": "t", "videos": [{"mid": "1", "source": "camera", "rids": ["q", "h"]}]},
+        {
+            "transportId": "t",
+            "videos": [
+                {"mid": "1", "source": "camera", "rids": ["q", "h"], "wanted": True},
+                {"mid": "2", "source": "screen", "rids": [], "wanted": False},
+            ],
+        },
     ),
     (
         _sfu.VideosPaused("r", "t", USER, SEAT, [("u", "screen")]),
@@ -133,6 +145,23 @@ EVENTS: list[tuple[EngineEvent, str, Any]] = [
         {"transportId": "t", "videos": [{"userId": "u", "source": "screen", "reason": "bandwidth"}]},
     ),
     (_sfu.VideosPaused("r", "t", USER, SEAT, []), "VideosPaused", {"transportId": "t", "videos": []}),
+    (
+        _sfu.VideosLimited(
+            "r",
+            "t",
+            USER,
+            SEAT,
+            [_sfu.LimitedVideo("u", "camera", 180, False), _sfu.LimitedVideo("u", "screen", None, True)],
+        ),
+        "VideosLimited",
+        {
+            "transportId": "t",
+            "videos": [
+                {"userId": "u", "source": "camera", "height": 180, "fewerFrames": False, "reason": "bandwidth"},
+                {"userId": "u", "source": "screen", "height": None, "fewerFrames": True, "reason": "bandwidth"},
+            ],
+        },
+    ),
     (
         _sfu.TransportState("r", "t", USER, SEAT, "connected", None),
         "TransportState",

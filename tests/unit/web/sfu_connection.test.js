@@ -296,7 +296,7 @@ describe("the layers of a camera", () => {
     const { connection, pc } = await connected({ tracks: new Map([["camera", new FakeTrack("video", 720)]]) });
     const { mid } = pc.getTransceivers()[1];
     for (const rids of [["q"], [], ["q", "f"]]) {
-      connection.setWantedLayers([{ mid, source: "camera", rids }]);
+      connection.setWantedLayers([{ mid, source: "camera", rids, wanted: rids.length > 0 }]);
       await settle();
       assert.deepEqual(active(pc), rids);
     }
@@ -339,20 +339,36 @@ describe("the layers of a camera", () => {
   test("who wants one that is too small gets the next larger one", async () => {
     const { connection, pc } = await connected({ tracks: new Map([["camera", new FakeTrack("video", 360)]]) });
     const { mid } = pc.getTransceivers()[1];
-    connection.setWantedLayers([{ mid, source: "camera", rids: ["q"] }]);
+    connection.setWantedLayers([{ mid, source: "camera", rids: ["q"], wanted: true }]);
     await settle();
     assert.deepEqual(active(pc), ["h"]);
   });
 
-  test("one that is alone is whole, and always sent", async () => {
+  test("one that is alone is whole, and sent while somebody watches it", async () => {
     const { connection, pc } = await connected({ tracks: new Map([["camera", new FakeTrack("video", 720)]]) });
     const { mid, sender } = pc.getTransceivers()[1];
     // The answer took no layers.
     sender.parameters.encodings.length = 1;
-    connection.setWantedLayers([{ mid, source: "camera", rids: [] }]);
+    for (const wanted of [true, false, true]) {
+      connection.setWantedLayers([{ mid, source: "camera", rids: [], wanted }]);
+      await settle();
+      const [encoding] = sender.getParameters().encodings;
+      assert.deepEqual([encoding.scaleResolutionDownBy, encoding.active, encoding.maxBitrate], [1, wanted, 1_700_000]);
+    }
+  });
+
+  test("a screen that nobody watches is not sent, until somebody does", async () => {
+    const { connection, pc, of } = await connected();
+    connection.setTrack("screen", new FakeTrack("video", 720));
     await settle();
-    const [encoding] = sender.getParameters().encodings;
-    assert.deepEqual([encoding.scaleResolutionDownBy, encoding.active, encoding.maxBitrate], [1, true, 1_700_000]);
+    connection.receiveAnswer(await answerTo(of("offer")[0].sdp));
+    await settle();
+    const { mid, sender } = pc.getTransceivers().at(-1);
+    for (const wanted of [false, true]) {
+      connection.setWantedLayers([{ mid, source: "screen", rids: [], wanted }]);
+      await settle();
+      assert.equal(sender.getParameters().encodings[0].active, wanted);
+    }
   });
 });
 

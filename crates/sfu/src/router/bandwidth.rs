@@ -6,13 +6,17 @@ use str0m::media::MediaKind;
 
 use super::allocation::{Allocation, Cost, Demand};
 use super::ladder::{GivesUp, Rung};
-use super::selection::{Allowance, Layer};
+use super::selection::{Allowance, Layer, Size};
 use super::{Due, Router};
 use crate::command::Source;
+use crate::event::LimitedVideo;
 use crate::ids::{PeerKey, SubscriptionKey, TrackKey, UserId};
 
 /// How often it is looked at again: videos cost now more, now less.
 const EVERY: Duration = Duration::from_millis(200);
+
+/// How often a client is told at most what is limited: layers are added one after the other.
+const TELL_EVERY: Duration = Duration::from_secs(1);
 
 /// What a track is taken to cost until that is known, in bits per second.
 const USUAL_AUDIO: f64 = 50_000.0;
@@ -35,6 +39,18 @@ pub(super) struct Bandwidth {
     paused: Vec<TrackKey>,
     /// The client knows which.
     is_told: bool,
+    /// The videos that it was told are limited.
+    limited: Vec<(TrackKey, Less)>,
+    /// When it was told.
+    limited_at: Option<Instant>,
+}
+
+/// How what is sent of a video differs from what its tile wants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Less {
+    /// The height of the picture, if that is smaller.
+    height: Option<u32>,
+    has_fewer_frames: bool,
 }
 
 /// What follows from how much a peer can be sent.
@@ -45,6 +61,8 @@ pub(crate) struct Allotment {
     pub(crate) goal: Option<u64>,
     /// The videos that are not sent, if that has changed.
     pub(crate) paused: Option<Vec<(UserId, Source)>>,
+    /// Those of which less is sent than their tiles want, if that has changed.
+    pub(crate) limited: Option<Vec<LimitedVideo>>,
 }
 
 /// A video that a peer has a tile for.
@@ -82,6 +100,18 @@ impl Wanted {
             Some(some) if (1..all).contains(&some) => Allowance::UpTo(self.layers[some - 1]),
             _ => Allowance::Unlimited,
         }
+    }
+
+    /// What is sent where so many layers are granted, if that is not all, and not nothing.
+    fn less(&self, granted: Option<usize>, height: impl FnOnce(Size) -> u32) -> Option<Less> {
+        let Allowance::UpTo(sent) = self.allowance(granted) else {
+            return None;
+        };
+        let is_smaller = self.layers.last().is_some_and(|all| all.spatial != sent.spatial);
+        Some(Less {
+            height: is_smaller.then(|| height(sent.spatial)),
+            has_fewer_frames: sent.temporal != Layer::ALL,
+        })
     }
 }
 
@@ -155,19 +185,29 @@ impl Router {
         let (audio, videos) = self.demands(peer);
         let demands: Vec<Demand<TrackKey>> = videos.iter().map(|video| video.demand.clone()).collect();
         let decision = bandwidth.allocation.decide(now, bandwidth.bits as f64, audio, &demands);
+        let mut limited = Vec::new();
         for video in videos {
             let granted = bandwidth.allocation.granted(video.demand.key);
+            let layers = &self.rooms[self.members[peer].room].tracks[video.demand.key].layers;
+            let less = video.less(granted, |size| layers.height(size));
+            limited.extend(less.map(|less| (video.demand.key, less)));
             self.set_paused(now, peer, video.subscription, granted == Some(0));
             self.allow(now, peer, video.subscription, video.allowance(granted));
         }
         let paused = bandwidth.allocation.paused();
         self.limited.videos = self.limited.videos + paused.len() - bandwidth.paused.len();
         let tells = !bandwidth.is_told || paused != bandwidth.paused;
+        let is_due = bandwidth.limited_at.is_none_or(|at| at + TELL_EVERY <= now);
+        let tells_limited = !bandwidth.is_told || (is_due && limited != bandwidth.limited);
         (bandwidth.paused, bandwidth.is_told) = (paused, true);
+        if tells_limited {
+            (bandwidth.limited, bandwidth.limited_at) = (limited, Some(now));
+        }
         self.allotments.push_back(Allotment {
             peer,
             goal: decision.map(|goal| goal as u64),
             paused: tells.then(|| self.names(peer, &bandwidth.paused)),
+            limited: tells_limited.then(|| self.limited_videos(peer, &bandwidth.limited)),
         });
         self.members[peer].bandwidth = Some(bandwidth);
         self.timers.arm(now + EVERY, Due::Allotment(peer));
@@ -188,6 +228,7 @@ impl Router {
             peer,
             goal: None,
             paused: (!bandwidth.paused.is_empty()).then(Vec::new),
+            limited: (!bandwidth.limited.is_empty()).then(Vec::new),
         });
         self.timers.disarm(Due::Allotment(peer));
     }
@@ -253,5 +294,18 @@ impl Router {
         let tracks = &self.rooms[self.members[peer].room].tracks;
         let known = videos.iter().filter_map(|key| tracks.get(*key));
         known.map(|track| (track.user.clone(), track.source())).collect()
+    }
+
+    fn limited_videos(&self, peer: PeerKey, videos: &[(TrackKey, Less)]) -> Vec<LimitedVideo> {
+        let tracks = &self.rooms[self.members[peer].room].tracks;
+        let known = videos.iter().filter_map(|(key, less)| Some((tracks.get(*key)?, less)));
+        known
+            .map(|(track, less)| LimitedVideo {
+                user: track.user.clone(),
+                source: track.source(),
+                height: less.height,
+                has_fewer_frames: less.has_fewer_frames,
+            })
+            .collect()
     }
 }

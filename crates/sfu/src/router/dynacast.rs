@@ -1,11 +1,12 @@
-//! A layer that nobody is sent is not worth its encoding: its publisher is told, and stops it. It is told at once when the
-//! layer is wanted again. A layer counts as wanted while somebody is sent it for want of another one, too: so nothing is lost
+//! A layer that nobody is sent is not worth its encoding, and neither is a video that nobody is: its publisher is told, and
+//! stops it. It is told at once when the layer is wanted again. A layer counts as wanted while somebody is sent it for want of another one, too: so nothing is lost
 //! where a publisher cannot do as it is told.
 
 use std::time::{Duration, Instant};
 
-use str0m::media::Rid;
+use str0m::media::{MediaKind, Rid};
 
+use super::layers::Layers;
 use super::{Due, Router};
 use crate::event::WantedLayers;
 use crate::ids::{PeerKey, RoomKey, TrackKey};
@@ -27,16 +28,14 @@ pub(super) enum Demand {
 }
 
 impl Demand {
-    /// Takes whether the layer is wanted. Gives whether its publisher has to be told.
-    fn follow(&mut self, now: Instant, is_wanted: bool) -> bool {
-        let before = *self;
-        *self = match before {
+    /// Takes whether the layer is wanted.
+    fn follow(&mut self, now: Instant, is_wanted: bool) {
+        *self = match *self {
             _ if is_wanted => Self::Wanted,
             Self::Wanted => Self::Idle(now),
             Self::Idle(since) if since + STOP_AFTER <= now => Self::Stopped,
-            Self::Idle(_) | Self::Stopped => before,
+            as_before => as_before,
         };
-        (before == Self::Stopped) != (*self == Self::Stopped)
     }
 
     /// When it is to be looked at again.
@@ -52,7 +51,7 @@ impl Router {
     /// The layers of a track may be wanted otherwise than before.
     pub(super) fn set_demand_stale(&mut self, room: RoomKey, key: TrackKey) {
         let track = self.rooms.get_mut(room).and_then(|room| room.tracks.get_mut(key));
-        let track = track.filter(|track| track.layers.are_several());
+        let track = track.filter(|track| track.kind() == MediaKind::Video);
         if track.is_some_and(|track| !std::mem::replace(&mut track.is_demand_stale, true)) {
             self.stale_demands.push((room, key));
         }
@@ -74,11 +73,16 @@ impl Router {
         }
     }
 
-    /// Looks which layers of a track are wanted. Gives the publisher, if it has to be told.
+    /// Looks which layers of a track are wanted. Gives the publisher, if it has to be told. What is muted is not sent anyhow, and
+    /// is wanted as before when it comes again.
     fn follow_demand(&mut self, now: Instant, room: RoomKey, key: TrackKey) -> Option<PeerKey> {
         let track = self.rooms.get_mut(room)?.tracks.get_mut(key)?;
         track.is_demand_stale = false;
+        if track.is_paused {
+            return None;
+        }
         let layers = &mut track.layers;
+        let before = layers.wanted();
         let mut is_wanted = vec![false; layers.iter().len()];
         for subscription in &track.subscribers {
             let selection = self.subscriptions[*subscription].selection();
@@ -86,9 +90,8 @@ impl Router {
             let wanted = [ideal, selection.wanted(), selection.sent()];
             wanted.into_iter().flatten().for_each(|layer| is_wanted[layer] = true);
         }
-        let mut has_changed = false;
         for (layer, is_wanted) in layers.iter_mut().zip(is_wanted) {
-            has_changed |= layer.demand.follow(now, is_wanted);
+            layer.demand.follow(now, is_wanted);
             if layer.demand == Demand::Stopped {
                 layer.history.clear();
             }
@@ -96,25 +99,24 @@ impl Router {
                 self.timers.arm(at, Due::Demand(room, key));
             }
         }
-        let is_named = layers.names().iter().all(|name| name.rid().is_some());
-        (has_changed && is_named).then_some(track.publisher)
+        (layers.wanted() != before).then_some(track.publisher)
     }
 
-    /// The layers that are wanted of each video that a peer sends in several. A layer without a name cannot be told of.
+    /// What is wanted of each video that a peer sends.
     fn wanted_layers(&mut self, publisher: PeerKey) -> Option<Vec<WantedLayers>> {
         let member = self.members.get_mut(publisher)?;
         member.is_told_layers = true;
         let tracks = &self.rooms[member.room].tracks;
         let tracks = member.published.iter().map(|(_, key)| &tracks[*key]);
-        let wanted = tracks.filter_map(|track| {
-            let named = track.layers.names().iter().zip(track.layers.iter());
-            let rids: Option<Vec<_>> = named.map(|(name, layer)| Some((name.rid()?, layer.demand))).collect();
-            let wanted = rids?.into_iter().filter(|(_, demand)| *demand != Demand::Stopped);
-            track.layers.are_several().then(|| WantedLayers {
+        let videos = tracks.filter(|track| track.kind() == MediaKind::Video);
+        let wanted = videos.map(|track| {
+            let (is_wanted, rids) = track.layers.wanted();
+            WantedLayers {
                 mid: track.published.mid.to_string(),
                 source: track.source(),
-                rids: wanted.map(|(rid, _)| rid.to_string()).collect(),
-            })
+                rids: rids.iter().map(ToString::to_string).collect(),
+                is_wanted,
+            }
         });
         Some(wanted.collect())
     }
@@ -124,6 +126,16 @@ impl Router {
         if self.members.get(peer).is_some_and(|member| member.is_told_layers) {
             self.untold_layers.push(peer);
         }
+    }
+}
+
+impl Layers {
+    /// Whether any layer is wanted, as its publisher is told, and which, by their names. A layer without a name cannot be told of.
+    fn wanted(&self) -> (bool, Vec<Rid>) {
+        let is_wanted: Vec<bool> = self.iter().map(|layer| layer.demand != Demand::Stopped).collect();
+        let named = self.names().iter().zip(&is_wanted);
+        let rids = named.filter_map(|(name, is_wanted)| name.rid().filter(|_| *is_wanted));
+        (is_wanted.contains(&true), rids.collect())
     }
 }
 
@@ -145,13 +157,15 @@ mod tests {
         let start = Instant::now();
         let at = |ms| start + Duration::from_millis(ms);
         let mut demand = Demand::default();
-        assert!(!demand.follow(at(0), true) && !demand.follow(at(10), false));
-        assert!(!demand.follow(at(5_009), false));
-        assert_eq!(demand.deadline(), Some(at(5_010)));
+        let mut is_stopped = |ms, is_wanted| {
+            demand.follow(at(ms), is_wanted);
+            demand == Demand::Stopped
+        };
+        assert!(!is_stopped(0, true) && !is_stopped(10, false) && !is_stopped(5_009, false));
         // It was wanted in between.
-        assert!(!demand.follow(at(5_009), true) && !demand.follow(at(6_000), false));
-        assert!(!demand.follow(at(10_999), false) && demand.follow(at(11_000), false));
-        assert!(!demand.follow(at(20_000), false) && demand.deadline().is_none());
-        assert!(demand.follow(at(20_001), true) && demand == Demand::Wanted);
+        assert!(!is_stopped(5_009, true) && !is_stopped(6_000, false));
+        assert!(!is_stopped(10_999, false) && is_stopped(11_000, false) && is_stopped(20_000, false));
+        assert!(!is_stopped(20_001, true) && !is_stopped(20_002, false));
+        assert_eq!(demand.deadline(), Some(at(25_002)));
     }
 }

@@ -35,7 +35,9 @@ impl Router {
         for published in published {
             if !kept.iter().any(|(mid, _)| *mid == published.mid) {
                 let track = Track::new(peer, user.clone(), *published, Budget::new(self.track_kilobits, now));
-                kept.push((published.mid, self.rooms[key].publish(track, now)));
+                let track = self.rooms[key].publish(track, now);
+                kept.push((published.mid, track));
+                self.set_demand_stale(key, track);
             }
         }
         self.members[peer].published = kept;
@@ -104,6 +106,7 @@ impl Router {
             self.subscriptions[*subscription].restart();
         }
         self.request_keyframe(now, room, track);
+        self.set_demand_stale(room, track);
     }
 
     pub(super) fn unpublish(&mut self, now: Instant, room: RoomKey, track: TrackKey) {

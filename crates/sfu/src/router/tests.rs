@@ -3,13 +3,16 @@
 use std::time::{Duration, Instant};
 
 use slotmap::SlotMap;
+use str0m::format::CodecConfig;
 use str0m::media::MediaKind;
 
-use super::{KeyframeRequest, Published, Router};
-use crate::command::Source;
+use super::switches::Encoder;
+use super::{Delivery, KeyframeRequest, Published, Router};
+use crate::command::{Source, WantedVideo};
 use crate::config::Limits;
 use crate::ids::{PeerKey, RecordingId};
 use crate::line::{Line, LineState, Lines};
+use crate::rtp::EncodingName;
 use crate::tap::{Heard, StopReason};
 
 fn camera() -> Published {
@@ -111,6 +114,33 @@ fn an_unpublished_track_leaves_its_m_line() {
     assert_eq!(router.subscriptions.len(), 0);
 }
 
+#[test]
+fn a_publisher_of_layers_without_names_is_told_whether_any_is_wanted() {
+    let start = Instant::now();
+    let at = |ms| start + Duration::from_millis(ms);
+    let (mut router, ana, ben) = room(start);
+    let names = [1, 2].map(|ssrc: u32| EncodingName::Ssrc(ssrc.into()));
+    router.set_encodings(ana, "1".into(), names.to_vec());
+    let told = |router: &mut Router, ms| {
+        router.handle_timeout(at(ms));
+        router.poll_wanted_layers(at(ms)).map(|(peer, videos)| {
+            let videos = videos.into_iter().map(|video| (video.mid, video.rids, video.is_wanted));
+            (peer, videos.collect::<Vec<_>>())
+        })
+    };
+    let layers = |is_wanted| Some((ana, vec![("1".to_owned(), vec![], is_wanted)]));
+    assert_eq!(told(&mut router, 0), None);
+    assert_eq!(told(&mut router, 4_999), None);
+    assert_eq!(told(&mut router, 5_000), layers(false));
+    assert_eq!(told(&mut router, 20_000), None);
+    router.set_lines(at(20_000), ben, &lines(LineState::Sending));
+    router.take_stale(router.room_of(ana).unwrap());
+    router.fill_slots(at(20_000), ben, &lines(LineState::Sending), &[]);
+    assert_eq!(told(&mut router, 20_000), layers(true));
+    // The other layer has no viewer, which its publisher cannot be told.
+    assert_eq!(told(&mut router, 40_000), None);
+}
+
 fn heard(router: &mut Router) -> Vec<Heard> {
     std::iter::from_fn(|| router.poll_tapped().map(|tapped| tapped.what)).collect()
 }
@@ -200,4 +230,71 @@ fn a_bounded_number_of_stopped_recordings_is_remembered() {
     assert_eq!(heard(&mut router), []);
     router.record(now, ana, &name(0));
     assert!(matches!(heard(&mut router)[..], [Heard::Joined { .. }]));
+}
+
+/// What was told of limits since the last look: the height and whether there are fewer frames, of the only video.
+fn limits(router: &mut Router) -> Vec<Vec<(Option<u32>, bool)>> {
+    let allotments = std::iter::from_fn(|| router.poll_allotment());
+    let told = allotments.filter_map(|allotment| allotment.limited);
+    told.map(|videos| {
+        let videos = videos.iter();
+        videos.map(|video| (video.height, video.has_fewer_frames)).collect()
+    })
+    .collect()
+}
+
+#[test]
+fn what_a_line_limits_is_told_when_it_changes_once_a_second_at_most() {
+    let start = Instant::now();
+    let at = |ms| start + Duration::from_millis(ms);
+    let (mut router, ana, ben) = room(start);
+    let names = ["q", "h", "f"].map(|rid| EncodingName::Rid(rid.into()));
+    router.set_encodings(ana, "1".into(), names.to_vec());
+    let lines = lines(LineState::Sending);
+    router.set_lines(start, ben, &lines);
+    let view = |router: &mut Router, ms, height| {
+        let video = WantedVideo {
+            user: "ana".into(),
+            source: Source::Camera,
+            max_height: Some(height),
+        };
+        router.fill_slots(at(ms), ben, &lines, &[video]);
+    };
+    view(&mut router, 0, 720);
+    let (mut rng, mut config) = (fastrand::Rng::with_seed(1), CodecConfig::empty());
+    config.enable_vp8(true);
+    let mut encoders = [0, 1, 2].map(|layer| Encoder::new(&mut rng, layer, true).with_temporal_layers(3));
+    for ms in (0..3_000).step_by(33) {
+        for encoder in &mut encoders {
+            encoder.timestamp = encoder.timestamp.wrapping_add(3_000);
+            for packet in encoder.encode() {
+                let located = ("1".into(), config.params()[0]);
+                router.forward(at(ms), ana, located, packet, |_, _| Delivery::Written);
+            }
+        }
+    }
+    let mut take = |ms, bits| {
+        router.set_bandwidth(at(ms), ben, bits);
+        limits(&mut router)
+    };
+    // The layers cost 21, 42 and 84 kbit/s.
+    assert_eq!(take(3_000, Some(200_000)), [[]; 0], "nothing is limited");
+    assert_eq!(take(3_100, Some(50_000)), [[(Some(360), false)]]);
+    assert_eq!(take(3_200, Some(8_000)), [[]; 0], "it was told a moment ago");
+    assert_eq!(take(4_100, Some(8_000)), [[(Some(180), true)]]);
+    assert_eq!(take(6_000, Some(8_000)), [[]; 0], "that is known");
+    view(&mut router, 6_000, 180);
+    assert_eq!(limits(&mut router), [[(None, true)]], "its tile wants no more");
+    router.offer_taken(ben);
+    let mut take = |ms, bits| {
+        router.set_bandwidth(at(ms), ben, bits);
+        limits(&mut router)
+    };
+    assert_eq!(
+        take(6_100, Some(8_000)),
+        [[(None, true)]],
+        "who offers may have missed it"
+    );
+    assert_eq!(take(6_200, None), [[(None, true); 0]], "the line takes all");
+    assert_eq!(take(6_300, None), [[]; 0]);
 }

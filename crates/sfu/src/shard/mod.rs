@@ -221,7 +221,7 @@ impl Shard {
         timeouts.into_iter().flatten().min()
     }
 
-    /// Tells a client which videos it is not sent, and lets its peer find out whether more is possible.
+    /// Tells a client which videos it is not sent, or less of, and lets its peer find out whether more is possible.
     fn allot(&mut self, allotment: Allotment) {
         let (now, key) = (self.clock.now(), allotment.peer);
         if let Some(peer) = self.peers.get_mut(key) {
@@ -230,6 +230,9 @@ impl Shard {
         }
         if let Some(paused) = allotment.paused {
             self.tell(key, Body::VideosPaused(paused));
+        }
+        if let Some(limited) = allotment.limited {
+            self.tell(key, Body::VideosLimited(limited));
         }
     }
 

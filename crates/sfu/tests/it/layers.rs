@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use str0m::media::MediaKind::{Audio, Video};
 
+use crate::support::tapped::record;
 use crate::support::{Link, World};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -154,6 +155,75 @@ fn a_layer_that_nobody_is_sent_is_stopped_and_starts_again_at_once() {
     world.run_until(SECOND, "a picture for who comes then", |world| {
         world.clients[late].got_from(Video, ana + 2) > 0
     });
+}
+
+/// A viewer with one slot, Ben whom it shows, and Ana who sends a camera of one layer, and does as she is told.
+fn crowded(seed: u64) -> (World, usize, usize) {
+    let mut world = World::new(seed);
+    let viewer = world.join_with_slots("viewer", 1, 1);
+    world.clients[viewer].sends = false;
+    world.join_with_slots("ben", 1, 0);
+    let ana = world.join_with_slots("ana", 1, 0);
+    world.clients[ana].is_obedient = true;
+    world.view_at(viewer, "ben", 360);
+    (world, viewer, ana)
+}
+
+#[test]
+fn a_video_that_nobody_shows_is_stopped_and_starts_again_at_once() {
+    let (mut world, viewer, ana) = crowded(308);
+    world.run(4 * SECOND);
+    assert!(world.clients[ana].wanted_video.is_empty(), "a moment is nothing");
+    world.run(3 * SECOND);
+    assert_eq!(world.clients[ana].wanted_video, [false]);
+    world.arrivals.clear();
+    world.run(SECOND);
+    let camera = world.clients[ana].ssrc(Video);
+    assert!(world.arrivals.iter().all(|(ssrc, _)| *ssrc != camera), "it is not sent");
+    world.view_at(viewer, "ana", 360);
+    // The command, the event and the picture take their time.
+    world.run_until(SECOND / 5, "a picture", |world| {
+        world.clients[viewer].got_from(Video, ana) > 0
+    });
+    assert_eq!(world.clients[ana].wanted_video, [false, true]);
+    let got = world.clients[viewer].got.values();
+    assert_eq!(got.map(|got| got.entered_without_keyframe).sum::<usize>(), 0);
+}
+
+#[test]
+fn a_video_that_turns_up_now_and_then_goes_on() {
+    let (mut world, viewer, ana) = crowded(309);
+    for page in ["ana", "ben", "ana", "ben", "ana", "ben"] {
+        world.view_at(viewer, page, 360);
+        world.run(4 * SECOND);
+    }
+    assert!(world.clients[ana].wanted_video.is_empty());
+}
+
+#[test]
+fn a_recording_is_a_viewer_too() {
+    let (mut world, _, ana) = crowded(310);
+    world.run(SECOND);
+    record(&mut world, ana, Some("r"));
+    world.run(8 * SECOND);
+    assert!(world.clients[ana].wanted_video.is_empty());
+    record(&mut world, ana, None);
+    world.run(6 * SECOND);
+    assert_eq!(world.clients[ana].wanted_video, [false]);
+}
+
+#[test]
+fn what_is_muted_is_wanted_as_before_when_it_comes_again() {
+    let (mut world, viewer, ana) = crowded(311);
+    world.view_at(viewer, "ana", 360);
+    world.run(2 * SECOND);
+    world.state(ana, None, Some(false));
+    world.run(8 * SECOND);
+    world.clients[viewer].forget_got();
+    world.state(ana, None, Some(true));
+    world.run(SECOND);
+    assert!(world.clients[ana].wanted_video.is_empty());
+    assert!(world.clients[viewer].got_from(Video, ana) > 30);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-/** @import { Source } from "../protocol/types.js" */
+/** @import { Source, WantedLayers } from "../protocol/types.js" */
 
 /**
  * @typedef {"low" | "standard" | "high"} Capture how a camera is opened
@@ -68,7 +68,7 @@ function encodingFor(source, height, content) {
  * @param {RTCRtpEncodingParameters[]} encodings one, or the layers of a camera, the smallest first; changed in place
  * @param {Source} source
  * @param {number} height of the captured video
- * @param {string[] | null} wanted the layers that somebody watches; null: all
+ * @param {WantedLayers | null} wanted what somebody watches; null: all
  * @param {string} [content] what a screen shows: "detail" or "motion"
  */
 export function setEncodings(encodings, source, height, wanted, content = "detail") {
@@ -79,7 +79,7 @@ export function setEncodings(encodings, source, height, wanted, content = "detai
     if (isAlone) encoding.scaleResolutionDownBy = 1;
     const scaled = height / (encoding.scaleResolutionDownBy ?? 1);
     const isUseful = scaled === height || scaled >= SMALLEST_LAYER;
-    const isWanted = isAlone || wanted === null || wanted.includes(encoding.rid ?? "");
+    const isWanted = wanted === null || (isAlone ? wanted.wanted : wanted.rids.includes(encoding.rid ?? ""));
     encoding.active = isUseful && (isWanted || isMissed);
     // Who wants a layer that is too small to be sent gets the next larger one.
     isMissed = !isUseful && (isWanted || isMissed);
@@ -88,11 +88,11 @@ export function setEncodings(encodings, source, height, wanted, content = "detai
 }
 
 /**
- * Limits the bitrates of a sender to what suits its track, and the layers to those of use.
+ * Limits the bitrates of a sender to what suits its track, and what is sent to what is of use.
  *
  * @param {RTCRtpSender} sender whose m-line is negotiated
  * @param {Source} source
- * @param {string[] | null} [wanted] the layers that somebody watches; null: all
+ * @param {WantedLayers | null} [wanted] what somebody watches; null: all
  */
 export async function applyEncoding(sender, source, wanted = null) {
   const { track } = sender;

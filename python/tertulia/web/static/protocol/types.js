@@ -99,10 +99,11 @@
  * @property {"camera" | "screen"} source
  * @property {number} [maxHeight]
  *
- * @typedef {object} WantedLayers The layers of one of our videos that somebody watches.
+ * @typedef {object} WantedLayers What somebody watches of one of our videos.
  * @property {string} mid
  * @property {Source} source
- * @property {string[]} rids
+ * @property {string[]} rids which of its layers; none where they have no names
+ * @property {boolean} wanted whether somebody watches it at all
  *
  * @typedef {object} ChatMessage
  * @property {string} id

@@ -100,10 +100,12 @@ pub(crate) struct Client {
     pub(crate) encodings: Vec<u32>,
     /// The SSRCs of the layers that it offers.
     layers: Vec<u32>,
-    /// It sends the layers that are wanted.
+    /// It sends the layers that are wanted, and video while that is.
     pub(crate) is_obedient: bool,
     /// The layers that were wanted, each time by their SSRCs.
     pub(crate) wanted_layers: Vec<Vec<u32>>,
+    /// Whether its video was wanted, each time.
+    pub(crate) wanted_video: Vec<bool>,
     /// How long a picture is encoded before it is sent.
     pub(crate) encoding_time: Duration,
     /// Sender reports of what it is sent, with when they were first seen: SSRC, NTP time, timestamp.
@@ -185,6 +187,7 @@ impl Client {
             layers: Vec::new(),
             is_obedient: false,
             wanted_layers: Vec::new(),
+            wanted_video: Vec::new(),
             encoding_time: Duration::ZERO,
             reports: HashMap::new(),
             captures: HashMap::new(),

@@ -2,7 +2,7 @@
 
 use super::descriptor::Descriptor;
 use super::{Client, Sent};
-use sfu::WantedLayers;
+use sfu::{Source, WantedLayers};
 use std::time::Duration;
 use str0m::format::Codec;
 use str0m::media::{MediaKind, Mid, Pt};
@@ -23,6 +23,7 @@ impl Client {
         let mut written = false;
         let (index, level, video_bytes) = (self.index as u8, self.level, self.video_bytes);
         let mut sent = Vec::new();
+        let is_video_stopped = self.is_obedient && self.wanted_video.last() == Some(&false);
         for sender in &mut self.senders {
             let Some(media) = self.rtc.media(sender.mid) else {
                 continue;
@@ -74,6 +75,10 @@ impl Client {
                     );
                     sender.sequence += 1;
                     sender.timestamp = sender.timestamp.wrapping_add(960);
+                }
+                MediaKind::Video if is_video_stopped => {
+                    sender.next += Duration::from_millis(40);
+                    sender.timestamp = sender.timestamp.wrapping_add(3_600);
                 }
                 MediaKind::Video => {
                     sender.next += Duration::from_millis(40);
@@ -182,12 +187,13 @@ impl Client {
 
     /// Is told which layers of its video are wanted.
     pub(crate) fn layers_wanted(&mut self, videos: &[WantedLayers]) {
-        let [video] = videos else {
-            panic!("{videos:?}");
+        let Some(video) = videos.iter().find(|video| video.source == Source::Camera) else {
+            return;
         };
         assert_eq!(video.mid, self.mids(MediaKind::Video)[0].to_string());
         let ssrcs: Vec<u32> = video.rids.iter().map(|rid| rid[1..].parse().unwrap()).collect();
         self.wanted_layers.push(ssrcs.clone());
+        self.wanted_video.push(video.is_wanted);
         if self.is_obedient {
             // A layer that begins again, begins with a keyframe.
             self.encodings = ssrcs;

@@ -166,7 +166,7 @@ export class SfuConnection extends Emitter {
     this.emit("tracks", null);
   }
 
-  /** @param {WantedLayers[]} videos which layers of our videos somebody watches */
+  /** @param {WantedLayers[]} videos what somebody watches of our videos */
   setWantedLayers(videos) {
     this.#senders.setWanted(videos);
     this.#work.run(() => this.#senders.applyEncodings());

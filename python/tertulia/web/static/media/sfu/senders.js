@@ -9,7 +9,7 @@ export class Senders {
   /** @type {Map<Source, RTCRtpTransceiver>} */
   #transceivers = new Map();
   #isRepeated = false;
-  /** @type {Map<string, string[]>} by mid: the layers that somebody watches, as far as the SFU has said it */
+  /** @type {Map<string, WantedLayers>} by mid: what somebody watches, as far as the SFU has said it */
   #wanted = new Map();
 
   /**
@@ -83,9 +83,9 @@ export class Senders {
     }
   }
 
-  /** @param {WantedLayers[]} videos the layers that somebody watches; the others are not sent after the next `applyEncodings` */
+  /** @param {WantedLayers[]} videos what somebody watches; the rest is not sent after the next `applyEncodings` */
   setWanted(videos) {
-    this.#wanted = new Map(videos.map(({ mid, rids }) => [mid, rids]));
+    this.#wanted = new Map(videos.map((video) => [video.mid, video]));
   }
 
   /**
