@@ -160,7 +160,7 @@ class Steps:
         known = await self._as_known(room, tenant, claims) if is_away else None
         if known is not None and is_asked:
             return known
-        reading = self._tasks.spawn(self._try_to_read(room, tenant, claims))  # whoever waits: it says if SQL answers
+        reading = self._tasks.spawn(self._try_to_read(room, tenant, claims))  # also of use to others: is SQL back?
         if known is not None:
             return known
         await asyncio.wait([reading], timeout=PATIENCE)
