@@ -116,6 +116,8 @@ LONG = _browser(
     "comfort",
     "control",
     "effects",
+    "firefox_comfort",
+    "firefox_control",
     "firefox_page",
     "keys",
     "languages",

@@ -10,15 +10,15 @@ from playwright.async_api import expect
 
 from tests.browser.conftest import Come
 from tests.browser.firefox import firefox
-from tests.browser.person import Person, Room, call, new_room
+from tests.browser.person import Person, call, new_room
 from tests.browser.test_two_people import meet
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
-async def ask(person: Person, room: Room) -> None:
+async def ask(person: Person, link: str) -> None:
     """Asks to be let in."""
-    await person.page.goto(room.link)
+    await person.page.goto(link)
     await person.button("Ask to join").click()
     await person.page.get_by_text("Asking to be let in…").wait_for()
 
@@ -42,13 +42,13 @@ async def test_who_knocks_is_let_in_or_not(come: Come, base: str) -> None:
     room = new_room(base, waitingRoom=True)
     ana, ben, eve = [await come(name) for name in ("Ana", "Ben", "Eve")]
     await ana.join(room.host_link)
-    await ask(ben, room)
+    await ask(ben, room.link)
     await ana.hears("Ben is waiting to join.")
     await ana.page.locator("#notices").get_by_role("button", name="Let in").click()
     await ben.page.wait_for_selector(".meeting")
     await ana.sees("Ben")
     await ben.sees("Ana")
-    await ask(eve, room)
+    await ask(eve, room.link)
     await ana.press("p")
     await ana.button("Deny Eve").click()
     await eve.page.get_by_text("The host did not let you in.").wait_for()
@@ -79,8 +79,8 @@ async def test_who_was_denied_is_told_so_after_a_reload_too(come: Come, base: st
 async def test_who_waits_may_go_and_all_come_in_without_a_waiting_room(come: Come, base: str) -> None:
     room = new_room(base, waitingRoom=True)
     ana, ben, eve = [await come(name) for name in ("Ana", "Ben", "Eve")]
-    await ask(ben, room)
-    await ask(eve, room)
+    await ask(ben, room.link)
+    await ask(eve, room.link)
     await ana.join(room.host_link)
     await ana.hears("2 people are waiting to join.")
     await expect(ben.button("Stop waiting")).to_be_focused()
@@ -99,7 +99,7 @@ async def test_who_waits_keeps_their_place_when_they_come_back_to_the_page(come:
     room = new_room(base, waitingRoom=True)
     ben, sent = await come("Ben"), list[str]()
     ben.page.on("websocket", lambda socket: socket.on("framesent", lambda frame: sent.append(str(frame))))
-    await ask(ben, room)
+    await ask(ben, room.link)
     await ben.page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
     await ben.page.wait_for_timeout(1000)
     events = [json.loads(frame)["event"] for frame in sent]
@@ -112,11 +112,11 @@ async def test_a_knock_changes_nothing_under_the_pointer_or_the_focus(come: Come
     ana, ben, eve = [await come(name) for name in ("Ana", "Ben", "Eve")]
     await ana.join(room.host_link)
     await ana.press("p")
-    await ask(ben, room)
+    await ask(ben, room.link)
     notices = ana.page.locator("#notices")
     let_in = await notices.get_by_role("button", name="Let in").element_handle()
     await ana.button("Deny Ben").focus()
-    await ask(eve, room)
+    await ask(eve, room.link)
     await ana.hears("2 people are waiting to join.")
     await expect(ana.button("Deny Ben")).to_be_focused()
     assert let_in is not None
@@ -306,7 +306,7 @@ async def test_the_name_of_who_knocks_is_read_whole(come: Come, base: str, langu
     await ana.page.locator(".ready button").click()
     await ana.page.locator(".meeting").wait_for()
     await ana.press("p")
-    await ask(ben, room)
+    await ask(ben, room.link)
     name = ana.page.locator(".knocks .name")
     await expect(name).to_have_text("Ben Okafor")
     assert await name.evaluate("(name) => name.scrollWidth <= name.clientWidth + 1")
