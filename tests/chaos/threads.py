@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +12,8 @@ from typing import Final
 
 PTRACE_SEIZE, PTRACE_INTERRUPT, PTRACE_DETACH = 0x4206, 0x4207, 17
 """From linux/ptrace.h."""
+WALL: Final = 0x4000_0000
+"""From linux/wait.h: waits for threads, too."""
 
 _libc: Final = ctypes.CDLL(None, use_errno=True)
 
@@ -26,4 +29,5 @@ def media_thread_stopped(pid: int) -> Iterator[None]:
     try:
         yield
     finally:
-        _libc.ptrace(PTRACE_DETACH, thread, None, None)
+        if _libc.ptrace(PTRACE_DETACH, thread, None, None) != 0:
+            os.waitpid(thread, WALL)  # the node has ended meanwhile, and cannot be gone before this thread is
