@@ -156,13 +156,13 @@ COVERAGE = Step(
 )
 COUNTED = "instructions"
 BENCH = tuple(
-    Step(f"bench {name}", (BIN + "python", "-m", f"bench.{name}"), 10, needs=SERVED, apart=True)
+    Step(f"bench {name}", (BIN + "python", "-m", f"bench.{name}"), 30, needs=SERVED, apart=True)
     for name in sorted(path.parent.name for path in ROOT.glob("bench/*/__main__.py") if path.parent.name != COUNTED)
 )
 # Foreign stacks that need a toolchain of their own, what needs Valgrind, or long.
 NIGHTLY = (
     Step("nightly instructions", (BIN + "python", "-m", f"bench.{COUNTED}"), 20, needs=PACKAGES),
-    Step("nightly", (*PYTEST, "tests/nightly"), 30, needs=SERVED),
+    Step("nightly", (*PYTEST, "tests/nightly"), 40, needs=SERVED),
     Step("nightly recordings", (*PYTEST, *LONG_RECORDINGS), 10, needs=SERVED, covered=True),
     Step("nightly rest", (*PYTEST, *LONG_REST), 10, needs=SERVED, covered=True),
     Step("nightly browser", (*PYTEST, *LONG), 40, needs=SERVED, apart=True),

@@ -11,18 +11,21 @@ import asyncio
 import itertools
 import math
 import os
+import random
 import sys
 import time
 from array import array
 from collections import defaultdict
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, Final
 
 os.environ["WRTC_ALLOW_LOOPBACK"] = "1"  # before the first import
 import webrtc
 
-from tests.clients.signaling import CallRefused, Json, Member, joined
+from tests.chaos.person import Person
+from tests.chaos.site import Site
+from tests.clients.signaling import Json
 
 FPS: Final = 15
 WIDTH, HEIGHT = 320, 180
@@ -37,6 +40,13 @@ BEEP_EVERY: Final = 10
 SILENCE: Final = 0.5
 """Seconds without media after which the hub is told."""
 LOOK: Final = 0.05
+NOTED: Final = 0.02
+"""Seconds by which this process may be late without a word."""
+WINDOW: Final = 2.0
+"""Seconds; a pause that is worth a look is not longer."""
+CALM: Final = 0.6
+"""Seconds; media that has not paused for half of them flows."""
+FLOWS_WITHIN: Final = 60.0
 
 webrtc.allow_loopback()
 
@@ -58,7 +68,7 @@ class Seen:
         """A chunk of sound that is not silence."""
         self.at.append(time.monotonic())
 
-    def gap(self, since: float) -> float:
+    def pause(self, since: float) -> float:
         """The longest pause that ended, or goes on, after ``since``."""
         now = time.monotonic()
         at = [*[t for t in self.at if t <= since][-1:], *[t for t in self.at if t > since], now]
@@ -77,57 +87,53 @@ class Lag:
             before = time.monotonic()
             await asyncio.sleep(0.01)
             now = time.monotonic()
-            self._late.append((now, now - before - 0.01))
+            if now - before > 0.01 + NOTED:
+                self._late.append((now, now - before - 0.01))
 
     def most(self, since: float) -> float:
-        """The longest pause of this process after ``since``."""
-        return max((late for at, late in self._late if at > since), default=0.0)
+        """The most seconds that this process has lost in :data:`WINDOW` seconds after ``since``."""
+        late = [(at, by) for at, by in self._late if at > since]
+        return max((sum(by for at, by in late if end - WINDOW < at <= end) for end, _ in late), default=0.0)
 
 
 class Caller:
-    """One member with media, by as many connections as there are SFUs to which it belongs just now."""
+    """Somebody with media, by as many connections as there are SFUs to which they belong just now."""
 
-    def __init__(self, member: Member, others: int) -> None:
-        self.member = member
-        self.user = member.user
+    def __init__(self, person: Person, others: int) -> None:
+        self.person = person
+        self.user = person.user
         self.video: dict[str, Seen] = defaultdict(Seen)
         self.sound: dict[str, Seen] = defaultdict(Seen)
         self.endpoints: list[str] = []
         """The transportIds, in the order told."""
         self.fenced: list[Json] = []
         """What came from a transport after it was said to be closed."""
-        self.left: list[Json] = []
-        """Who was said to have left."""
         self._others = others
         self._links: dict[str, _Link] = {}
+        self._spare: list[_Link] = []
         self._closed: set[str] = set()
         self._todo: asyncio.Queue[tuple[str, Json]] = asyncio.Queue(maxsize=10_000)
         self._tasks: set[asyncio.Task[Any]] = set()
 
     async def start(self) -> None:
-        """Be in the call."""
-        for event in self.member.events:
-            self._todo.put_nowait(event)
-        self.member.on_event = lambda name, payload: self._todo.put_nowait((name, payload))
-        self._spare = await self._prepared()
+        """Join the call."""
+        await self.prepare()
+        self.person.on_event = lambda name, payload: self._todo.put_nowait((name, payload))
+        await self.person.arrive()
         for work in (self._follow(), self._show(), self._speak(), self._watch()):
             self.spawn(work)
-        await self.member.call("UpdateState", isMuted=False, isVideoOn=True)
+        await self.person.update(False, True)
 
-    async def until_all_seen(self, others: list[Caller], frames: int = 3, within: float = 30.0) -> None:
-        """Wait until that many frames and some sound of each of the others have come."""
-        async with asyncio.timeout(within):
-            while not all(
-                len(self.video[other.user].at) >= frames and self.sound[other.user].at
-                for other in others
-                if other is not self
-            ):
+    async def until_all_flow(self, others: list[Caller]) -> None:
+        """Wait until picture and sound of each of the others come without a pause."""
+        async with asyncio.timeout(FLOWS_WITHIN):
+            while max(self.pauses(others, time.monotonic() - CALM)) > CALM / 2:
                 await asyncio.sleep(LOOK)
 
-    def gaps(self, others: list[Caller], since: float) -> list[float]:
+    def pauses(self, others: list[Caller], since: float) -> list[float]:
         """The longest pauses of each of the others: picture, then sound."""
         there = [other.user for other in others if other is not self]
-        return [seen[user].gap(since) for user in there for seen in (self.video, self.sound)]
+        return [seen[user].pause(since) for user in there for seen in (self.video, self.sound)]
 
     def spawn(self, work: Any) -> None:
         """Run something until the end of the call."""
@@ -141,21 +147,18 @@ class Caller:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        for link in self._links.values():
+        for link in (*self._links.values(), *self._spare):
             link.close()
+        await self.person.leave()
 
     # --- connections
 
-    async def _prepared(self) -> _Link:
-        """A connection that has only to be offered: making one stops everybody in this process for a while, which a
-        browser would not."""
+    async def prepare(self) -> None:
+        """Have a connection that has only to be offered: making one stops everybody in this process for a while, which
+        a browser would not."""
         link = _Link(self, self._others)
         await link.prepare()
-        return link
-
-    async def ready(self) -> None:
-        """Be prepared for another SFU."""
-        self._spare = await self._prepared()
+        self._spare.append(link)
 
     async def _follow(self) -> None:
         while True:
@@ -165,10 +168,10 @@ class Caller:
                 self.fenced.append({"event": name, **payload})
             elif name == "SfuEndpoint" and source not in self._links:
                 self.endpoints.append(source)
-                link = self._links[source] = self._spare
-                await link.open(source)
-            elif name == "ParticipantLeft":
-                self.left.append(payload)
+                if not self._spare:
+                    await self.prepare()
+                self._links[source] = self._spare.pop()
+                await self._links[source].open(source)
             elif name == "TransportState" and payload["state"] == "closed":
                 self._closed.add(source)
                 self._links[source].close()
@@ -186,8 +189,7 @@ class Caller:
             now = time.monotonic()
             if newest is not None and now - newest > SILENCE and now - said > 1.0:
                 said = now
-                with suppress(CallRefused, TimeoutError):
-                    await self.member.call("MediaStopped", transportId=self.endpoints[-1])
+                await self.person.post("MediaStopped", transportId=self.endpoints[-1])
 
     # --- what it sends
 
@@ -252,8 +254,7 @@ class _Link:
         self._is_open = True
         description = self._pc.local_description
         assert description is not None
-        with suppress(CallRefused):  # the room has moved on
-            await self._caller.member.call("SendOffer", targetUserId=transport, sdp=description.sdp, slots=True)
+        await self._caller.person.post("SendOffer", targetUserId=transport, sdp=description.sdp, slots=True)
 
     async def answered(self, sdp: str) -> None:
         """The SFU's answer."""
@@ -309,7 +310,7 @@ def _is_loud(sound: Any) -> bool:
 
 
 @asynccontextmanager
-async def callers(url: str, room: str, count: int, *, guests: int = 0) -> AsyncIterator[tuple[list[Caller], Lag]]:
+async def callers(site: Site, room: str, count: int, *, guests: int = 0) -> AsyncIterator[tuple[list[Caller], Lag]]:
     """So many in a call, each of whom sees and hears all others, and so many guests who come later."""
     async with AsyncExitStack() as stack:
         # libwebrtc's threads hand each 10 ms of sound to Python, and would wait 5 ms for it each time.
@@ -320,11 +321,12 @@ async def callers(url: str, room: str, count: int, *, guests: int = 0) -> AsyncI
         watching = asyncio.create_task(lag.watch())
         stack.callback(watching.cancel)
         for number in range(count):
-            member = await stack.enter_async_context(joined(url, room, f"Caller {number}"))
-            made.append(Caller(member, count - 1 + guests))
-            stack.push_async_callback(made[-1].stop)
+            port = site.ports[number % len(site.ports)]
+            person = Person(site, room, port, random.Random(number), f"Caller {number}")
+            made.append(Caller(person, count - 1 + guests))
             await made[-1].start()
-        await asyncio.gather(*[caller.until_all_seen(made) for caller in made])
+            stack.push_async_callback(made[-1].stop)
         for caller in made:
-            await caller.ready()
+            await caller.prepare()
+        await asyncio.gather(*[caller.until_all_flow(made) for caller in made])
         yield made, lag

@@ -1,148 +1,217 @@
-"""Faults of SFU nodes under a call that shows and hears without a pause; each gives the pauses that it made."""
+"""The faults that calls with continuous media go through, and what is to come of each."""
 
 from __future__ import annotations
 
 import asyncio
-import ctypes
-import itertools
-import re
+import os
 import signal
 import time
 from collections.abc import Awaitable, Callable
-from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
-from tertulia.redis.client import Redis
 from tertulia.room.nodes import GONE_AFTER
-from tests.chaos.caller import Caller, callers
-from tests.chaos.site import Site
+from tests.chaos.call import Bar, Call, Fault
+from tests.chaos.site import SEAT, all_ready
+from tests.chaos.threads import media_thread_stopped
 from tests.integration import servers
 
-AFTER: Final = 2.0
-"""Seconds for which a call is watched when all is well again."""
 AWAY: Final = 5.0
 """Seconds that Redis or PostgreSQL is away."""
-RECOVERS_WITHIN: Final = 30.0
-"""Seconds; past that it never does."""
+SETTLES: Final = SEAT + 2
+"""Seconds after which whoever was timed out by an outage would have been told of."""
 
 
-class Outcome(NamedTuple):
-    """What a call went through."""
-
-    gaps: list[float]
-    """The longest pause of each picture and each voice, as each of the others got it; the shortest first."""
-    lag: float
-    """The longest pause of the callers' own process, which is a part of these."""
-    fenced: int
-    """What a transport said that was closed already."""
-
-    def of_100(self, share: int) -> float:
-        """So many of a hundred gaps are not longer."""
-        return self.gaps[min(len(self.gaps) - 1, len(self.gaps) * share // 100)]
+# --- SFU nodes
 
 
-Fault = Callable[[Site, Redis, str, list[Caller]], Awaitable[None]]
-"""Does it, and returns when everybody has the media of all others again."""
-
-
-async def under(fault: Fault, site: Site, redis: Redis, people: int) -> Outcome:
-    """A call under a fault, with two nodes at its beginning."""
-    while len(site.nodes) < 2:
-        site.start_node()
-    room = await site.new_room("sfu")
-    async with callers(site.url, room, people) as (call, lag):
-        since = time.monotonic()
-        await fault(site, redis, room, call)
-        await asyncio.sleep(AFTER)
-        gaps = sorted(gap for caller in call for gap in caller.gaps(call, since))
-        return Outcome(gaps, lag.most(since), sum(len(caller.fenced) for caller in call))
-
-
-async def moved(call: list[Caller], since: float) -> None:
-    """Wait until everybody has the media of all others by another node."""
-    async with asyncio.timeout(RECOVERS_WITHIN):
-        while not all(len(caller.endpoints) > 1 for caller in call):
-            await asyncio.sleep(0.05)
-        for caller, other in itertools.permutations(call, 2):
-            for seen in (caller.video[other.user], caller.sound[other.user]):
-                while not (seen.at and seen.at[-1] > since + 1):
-                    await asyncio.sleep(0.05)
-
-
-async def node_killed(site: Site, redis: Redis, room: str, call: list[Caller]) -> None:
+async def node_killed(call: Call) -> None:
     """kill -9."""
-    node = await site.node_of(redis, room)
+    node = await call.site.node_of(call.redis, call.room)
     node.kill()
-    site.nodes.remove(node)
-    await moved(call, time.monotonic())
+    call.site.nodes.remove(node)
+    await call.moved(time.monotonic())
 
 
-async def node_drained(site: Site, redis: Redis, room: str, call: list[Caller]) -> None:
+async def node_terminated(call: Call) -> None:
     """SIGTERM, until it has ended."""
-    node = await site.node_of(redis, room)
+    node = await call.site.node_of(call.redis, call.room)
     node.signal(signal.SIGTERM)
-    await moved(call, time.monotonic())
+    await _drained(call, node)
+
+
+async def node_drained(call: Call) -> None:
+    """``tertulia sfu --drain``, until that and the node have ended."""
+    node = await call.site.node_of(call.redis, call.room)
+    command = servers.tertulia_argv("sfu", "--drain", await call.site.node_id(call.redis, call.room))
+    # Elsewhere as a rule: here its start may not take the callers' time.
+    argv, env = ("nice", "-n", "19", *command), servers.tertulia_env(call.site.settings)
+    with servers.running("drain", argv, call.site.directory, env=env) as drain:
+        await _drained(call, node)
+        assert await asyncio.to_thread(drain.wait) == 0
+
+
+async def _drained(call: Call, node: servers.Server) -> None:
+    await call.moved(time.monotonic())
     assert await asyncio.to_thread(node.wait) == 0
-    site.nodes.remove(node)
+    call.site.nodes.remove(node)
 
 
-async def node_stands_still(site: Site, redis: Redis, room: str, call: list[Caller]) -> None:
+def node_stands_still(seconds: float) -> Callable[[Call], Awaitable[None]]:
     """SIGSTOP, until the room has long moved; then it goes on, and has much to say of its old room."""
-    node = await site.node_of(redis, room)
-    node.signal(signal.SIGSTOP)
-    await moved(call, time.monotonic())
-    await asyncio.sleep(GONE_AFTER)
-    node.signal(signal.SIGCONT)
-    await asyncio.to_thread(node.wait_for_log, "the SFU node was away")
+
+    async def cause(call: Call) -> None:
+        node = await call.site.node_of(call.redis, call.room)
+        stopped = time.monotonic()
+        node.signal(signal.SIGSTOP)
+        await call.moved(stopped)
+        await asyncio.sleep(max(GONE_AFTER, stopped + seconds - time.monotonic()))
+        node.signal(signal.SIGCONT)
+        await asyncio.to_thread(node.wait_for_log, "the SFU node was away")
+
+    return cause
 
 
-async def thread_stands_still(site: Site, redis: Redis, room: str, call: list[Caller]) -> None:
+async def thread_stands_still(call: Call) -> None:
     """The node's media thread stands still; the rest of it goes on. It ends, so that its supervisor replaces it."""
-    node = await site.node_of(redis, room)
-    stopped = _stop_media_thread(node)
-    await moved(call, time.monotonic())
-    _let_go(stopped)
-    site.nodes.remove(node)
+    node = await call.site.node_of(call.redis, call.room)
+    with media_thread_stopped(node.pid):
+        await call.moved(time.monotonic())
+    call.site.nodes.remove(node)
     node.kill()
 
 
-async def redis_killed(site: Site, redis: Redis, room: str, call: list[Caller]) -> None:
+# --- web workers
+
+
+async def worker_killed(call: Call) -> None:
+    """kill -9 of the web worker to which the page is connected."""
+    await _worker_gone(call, signal.SIGKILL)
+
+
+async def worker_stands_still(call: Call) -> None:
+    """SIGSTOP of it: its supervisor replaces it."""
+    await _worker_gone(call, signal.SIGSTOP)
+
+
+async def _worker_gone(call: Call, number: signal.Signals) -> None:
+    hub = await call.hub_of_viewer()
+    os.kill(await call.site.process_of(call.redis, hub), number)
+    await call.have_left(hub)
+
+
+# --- Redis and PostgreSQL
+
+
+def redis_killed(seconds: float) -> Callable[[Call], Awaitable[None]]:
     """kill -9 of Redis, which comes back empty."""
-    site.kill_redis()
-    await asyncio.sleep(AWAY)
-    site.start_redis()
-    await asyncio.sleep(AWAY)
+
+    async def cause(call: Call) -> None:
+        call.site.kill_redis()
+        await asyncio.sleep(seconds)
+        await all_ready(call.site.spawn_redis())
+        await asyncio.sleep(SETTLES)
+
+    return cause
 
 
-async def flushed(site: Site, redis: Redis, room: str, call: list[Caller]) -> None:
+async def redis_stopped_for_30_s(call: Call) -> None:
+    """SIGSTOP of Redis."""
+    assert call.site.redis is not None
+    call.site.redis.signal(signal.SIGSTOP)
+    await asyncio.sleep(30)
+    call.site.redis.signal(signal.SIGCONT)
+    await asyncio.sleep(SETTLES)
+
+
+async def redis_paused_for_20_s(call: Call) -> None:
+    """CLIENT PAUSE."""
+    await call.redis.call("x", "CLIENT", "PAUSE", "20000", "ALL")
+    await asyncio.sleep(20 + SETTLES)
+
+
+async def redis_out_of_memory(call: Call) -> None:
+    """Redis refuses whatever needs memory, for longer than a seat lives."""
+    await call.redis.call("x", "CONFIG", "SET", "maxmemory", "1")
+    await asyncio.sleep(SETTLES)
+    await call.redis.call("x", "CONFIG", "SET", "maxmemory", "0")
+
+
+async def flushed(call: Call) -> None:
     """FLUSHALL."""
-    servers.flush(site.redis_url)
-    await asyncio.sleep(AWAY)
+    servers.flush(call.site.redis_url)
+    await asyncio.sleep(SETTLES)
 
 
-async def sql_stands_still(site: Site, redis: Redis, room: str, call: list[Caller]) -> None:
+def sql_stands_still(seconds: float) -> Callable[[Call], Awaitable[None]]:
     """SIGSTOP of PostgreSQL."""
-    site.signal_postgres(signal.SIGSTOP)
-    await asyncio.sleep(AWAY)
-    site.signal_postgres(signal.SIGCONT)
+
+    async def cause(call: Call) -> None:
+        call.site.signal_postgres(signal.SIGSTOP)
+        await asyncio.sleep(seconds)
+        call.site.signal_postgres(signal.SIGCONT)
+        await asyncio.sleep(SETTLES)
+
+    return cause
 
 
-PTRACE_SEIZE, PTRACE_INTERRUPT, PTRACE_DETACH = 0x4206, 0x4207, 17
-"""From linux/ptrace.h: nothing else stops one thread of a process."""
-
-_libc: Final = ctypes.CDLL(None, use_errno=True)
-
-
-def _stop_media_thread(node: servers.Server) -> int:
-    for task in Path(f"/proc/{node.pid}/task").iterdir():
-        if re.fullmatch(r"sfu-\d+\s*", (task / "comm").read_text()):
-            thread = int(task.name)
-            for request in (PTRACE_SEIZE, PTRACE_INTERRUPT):
-                if _libc.ptrace(request, thread, None, None) != 0:
-                    raise OSError(ctypes.get_errno(), "ptrace")
-            return thread
-    raise AssertionError("the node has no media thread")
+async def sql_killed_for_a_minute(call: Call) -> None:
+    """kill -9 of PostgreSQL."""
+    call.site.kill_postgres()
+    await asyncio.sleep(60)
+    await all_ready(call.site.spawn_postgres())
+    await asyncio.sleep(SETTLES)
 
 
-def _let_go(thread: int) -> None:
-    _libc.ptrace(PTRACE_DETACH, thread, None, None)
+# --- everything
+
+
+async def everything_killed(call: Call) -> None:
+    """kill -9 of every process; all are started again at once, Redis empty."""
+    site, killed = call.site, time.monotonic()
+    ports, nodes = list(site.workers), len(site.nodes)
+    for port in ports:
+        site.kill_worker(port)
+    while site.nodes:
+        site.nodes.pop().kill()
+    site.kill_redis()
+    site.kill_postgres()
+    await all_ready(site.spawn_redis(), site.spawn_postgres())
+    await all_ready(*map(site.spawn_worker, ports), *[site.spawn_node() for _ in range(nodes)])
+    await call.moved(killed)
+
+
+BACK: Final = Bar(seconds=1.5, share=95)
+"""A node is gone: its clients notice, and go to another."""
+SEAMLESS: Final = Bar(seconds=0.2, share=100)
+"""Media does not notice."""
+STARTED_AGAIN: Final = Bar(seconds=15.0, share=100)
+"""All has to start, and the page waits for up to 8 s between two attempts to return."""
+
+NODE_KILLED: Final = Fault("SFU node: kill -9", node_killed, BACK)
+EVERYTHING_KILLED: Final = Fault("everything: kill -9, and started again at once", everything_killed, STARTED_AGAIN)
+QUICK: Final = (
+    NODE_KILLED,
+    Fault("SFU node stands still, and comes back", node_stands_still(0), BACK),
+    Fault("one media thread stands still", thread_stands_still, BACK),
+    Fault("SFU node: SIGTERM", node_terminated, SEAMLESS),
+    Fault("SFU node: `tertulia sfu --drain`", node_drained, SEAMLESS),
+    Fault("web worker: kill -9", worker_killed, SEAMLESS, seat=1.0),
+    Fault("web worker stands still", worker_stands_still, SEAMLESS, seat=5.0),
+    Fault("Redis has no memory left for 8 s", redis_out_of_memory, SEAMLESS),
+    EVERYTHING_KILLED,
+)
+"""The faults that `make test` goes through."""
+SLOW: Final = (
+    Fault("Redis: kill -9, back empty after 5 s", redis_killed(AWAY), SEAMLESS),
+    Fault("FLUSHALL", flushed, SEAMLESS),
+    Fault("PostgreSQL stands still for 5 s", sql_stands_still(AWAY), SEAMLESS),
+)
+OUTAGES: Final = (
+    Fault("Redis: kill -9, back empty after 60 s", redis_killed(60), SEAMLESS),
+    Fault("Redis stands still for 30 s", redis_stopped_for_30_s, SEAMLESS),
+    Fault("Redis is paused for 20 s", redis_paused_for_20_s, SEAMLESS),
+    Fault("PostgreSQL stands still for 60 s", sql_stands_still(60), SEAMLESS),
+    Fault("PostgreSQL: kill -9, back after 60 s", sql_killed_for_a_minute, SEAMLESS),
+    Fault("SFU node stands still for 20 s, and comes back", node_stands_still(20), BACK),
+)
+"""As long as real ones."""

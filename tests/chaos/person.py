@@ -26,9 +26,10 @@ PAUSE = 0.2
 class Person:
     """``roster`` is what this person's screen shows: userId → (isMuted, isVideoOn) of the others."""
 
-    def __init__(self, site: Site, room: str, port: int, rng: random.Random) -> None:
+    def __init__(self, site: Site, room: str, port: int, rng: random.Random, name: str = "Guest") -> None:
         self.site = site
         self.room = room
+        self.name = name
         self.user = str(uuid.uuid4())
         self.port = port
         self.rng = rng
@@ -41,11 +42,12 @@ class Person:
         self.returned: list[dict[str, Any]] = []
         """The results of the JoinRooms after the first."""
         self.client: Listening | None = None
+        self.on_event: Callable[[str, dict[str, Any]], None] = lambda _event, _payload: None
+        """Gets each event and its payload."""
         self.over = False
         """RoomEnded or Removed: does not come back."""
         self._token: str | None = None
         self._resume: str | None = None
-        self._read = 0
         self._changed = asyncio.Condition()
         self._life: asyncio.Task[None] | None = None
 
@@ -56,7 +58,7 @@ class Person:
 
     async def get_token(self) -> None:
         """Join by REST; the token is good for an hour."""
-        self._token = await self.site.token(self.room, self.user)
+        self._token = await self.site.token(self.room, self.user, self.name)
 
     async def leave(self) -> None:
         """LeaveRoom, and the end."""
@@ -79,14 +81,16 @@ class Person:
             await self.client.cut()
 
     async def say(self, text: str) -> None:
-        if self.client is not None:
-            with contextlib.suppress(Exception):
-                await self.client.post("SendChat", {"text": text})
+        await self.post("SendChat", text=text)
 
     async def update(self, muted: bool, video: bool) -> None:
+        await self.post("UpdateState", isMuted=muted, isVideoOn=video)
+
+    async def post(self, event: str, **payload: Any) -> None:
+        """Call without waiting for an answer; lost if the connection is just now."""
         if self.client is not None:
             with contextlib.suppress(Exception):
-                await self.client.post("UpdateState", {"isMuted": muted, "isVideoOn": video})
+                await self.client.post(event, payload)
 
     async def until(self, holds: Callable[[], bool], patience: float = PATIENCE) -> None:
         """Wait until something this person has heard makes ``holds`` true."""
@@ -165,6 +169,8 @@ class Person:
             self.chat.append(payload["text"])
         elif event in {"RoomEnded", "Removed"}:
             self.over = True
+        if event is not None:
+            self.on_event(event, payload)
 
 
 class Listening(PlainClient):

@@ -54,6 +54,8 @@ class Server:
     process: subprocess.Popen[bytes]
     log_path: Path
     stop_signal: signal.Signals = signal.SIGTERM
+    is_ready: Callable[[], bool] = lambda: True
+    """Whether it serves."""
 
     @property
     def pid(self) -> int:
@@ -75,6 +77,10 @@ class Server:
             if time.monotonic() > end:
                 raise self.fail(f"did not {what} within {deadline:.0f} s")
             time.sleep(0.02)  # another process: there is nothing to await
+
+    def wait_until_ready(self) -> None:
+        """Wait until it serves."""
+        self.wait_until(self.is_ready)
 
     def wait_for_log(self, text: str, *, deadline: float = START_SECONDS) -> None:
         """Wait until ``text`` is in the log."""
@@ -180,12 +186,21 @@ def delete(url: str, *keys: str) -> None:
 
 
 @contextmanager
-def _redis(
+def _redis_started(
     name: str, command: Callable[[Path, int], Sequence[str]], directory: Path, port: int | None
 ) -> Iterator[Server]:
     port = port or free_port()
     with running(f"{name} {port}", command(directory, port), directory) as server:
-        server.wait_until(lambda: _redis_says(port, "PING").startswith("+PONG"))
+        server.is_ready = lambda: _redis_says(port, "PING").startswith("+PONG")
+        yield server
+
+
+@contextmanager
+def _redis(
+    name: str, command: Callable[[Path, int], Sequence[str]], directory: Path, port: int | None
+) -> Iterator[Server]:
+    with _redis_started(name, command, directory, port) as server:
+        server.wait_until_ready()
         yield server
 
 
@@ -202,6 +217,13 @@ def _redis_options(directory: Path, port: int) -> list[str]:
         *("--bind", "127.0.0.1", "--port", str(port), "--dir", str(directory)),
         *("--save", "", "--appendonly", "no"),
     ]
+
+
+@contextmanager
+def redis_started(directory: Path, port: int) -> Iterator[Server]:
+    """The system's Redis 7, which may have to start yet."""
+    with _redis_started("redis", _redis_command, directory, port) as server:
+        yield server
 
 
 @contextmanager
@@ -343,18 +365,32 @@ def _postgres_listens(port: int) -> bool:
     return ready.returncode == 0
 
 
+@dataclass(frozen=True)
+class PostgresFiles:
+    """What is left of a PostgreSQL that is killed."""
+
+    directory: Path
+    user: str | None
+    """Who owns them, and runs it."""
+    port: int
+
+    @property
+    def data(self) -> Path:
+        return self.directory / "data"
+
+
 @contextmanager
-def postgres() -> Iterator[Postgres]:
-    """A new PostgreSQL in a temporary directory; run by the user ``postgres`` where the tests are run by root."""
+def postgres_files() -> Iterator[PostgresFiles]:
+    """A new PostgreSQL in a temporary directory, not started; of the user ``postgres`` where tests are run by root."""
     user = "postgres" if os.geteuid() == 0 else None
-    places = _postgres_programs()
     # Not pytest's directory: the user postgres may not enter root's.
     with tempfile.TemporaryDirectory(prefix="tertulia-postgres-") as name:
-        directory, data = Path(name), Path(name) / "data"
+        files = PostgresFiles(Path(name), user, free_port())
         if user is not None:
             owner = pwd.getpwnam(user)
-            os.chown(directory, owner.pw_uid, owner.pw_gid)
-        init = [program("initdb", "postgresql", *places), "-D", str(data), "-U", "postgres", "-A", "trust", "--no-sync"]
+            os.chown(files.directory, owner.pw_uid, owner.pw_gid)
+        initdb = program("initdb", "postgresql", *_postgres_programs())
+        init = [initdb, "-D", str(files.data), "-U", "postgres", "-A", "trust", "--no-sync"]
         subprocess.run(
             [*init, "-E", "UTF8", "--locale=C.UTF-8"],
             check=True,
@@ -362,18 +398,31 @@ def postgres() -> Iterator[Postgres]:
             user=user,
             group=user,
             extra_groups=None if user is None else [],
-            cwd=directory,
+            cwd=files.directory,
             stdout=subprocess.DEVNULL,
         )
-        port = free_port()
-        settings = {"fsync": "off", "listen_addresses": "127.0.0.1", "port": port, "max_connections": 200}
-        settings |= {"unix_socket_directories": str(directory), "shared_buffers": "32MB"}
-        argv = [program("postgres", "postgresql", *places), "-D", str(data)]
-        argv += [argument for key, value in settings.items() for argument in ("-c", f"{key}={value}")]
-        # SIGINT: a fast shutdown, which does not wait for clients.
-        with running("postgres", argv, directory, user=user, stop_signal=signal.SIGINT) as server:
-            server.wait_until(lambda: _postgres_listens(port))
-            yield Postgres(server, port)
+        yield files
+
+
+@contextmanager
+def postgres_started(files: PostgresFiles) -> Iterator[Server]:
+    """PostgreSQL on these files, which may have to start yet."""
+    settings = {"fsync": "off", "listen_addresses": "127.0.0.1", "port": files.port, "max_connections": 200}
+    settings |= {"unix_socket_directories": str(files.directory), "shared_buffers": "32MB"}
+    argv = [program("postgres", "postgresql", *_postgres_programs()), "-D", str(files.data)]
+    argv += [argument for key, value in settings.items() for argument in ("-c", f"{key}={value}")]
+    # SIGINT: a fast shutdown, which does not wait for clients.
+    with running("postgres", argv, files.directory, user=files.user, stop_signal=signal.SIGINT) as server:
+        server.is_ready = lambda: _postgres_listens(files.port)
+        yield server
+
+
+@contextmanager
+def postgres() -> Iterator[Postgres]:
+    """A new PostgreSQL."""
+    with postgres_files() as files, postgres_started(files) as server:
+        server.wait_until_ready()
+        yield Postgres(server, files.port)
 
 
 # -- coturn -----------------------------------------------------------------------------------------------------------
@@ -503,18 +552,35 @@ def tertulia_web(
     directory: Path, *arguments: str, settings: Mapping[str, str], port: int | None = None
 ) -> Iterator[Tertulia]:
     """``tertulia web``, ready. ``settings`` name the Redis, the database and the secrets."""
-    port = port or free_port()
+    with tertulia_web_started(directory, *arguments, settings=settings, port=port or free_port()) as web:
+        web.server.wait_until_ready()
+        yield web
+
+
+@contextmanager
+def tertulia_web_started(
+    directory: Path, *arguments: str, settings: Mapping[str, str], port: int
+) -> Iterator[Tertulia]:
+    """``tertulia web``, which may have to start yet."""
     with command("tertulia web", directory, "web", "--port", str(port), *arguments, settings=settings) as server:
-        server.wait_until(lambda: answers(f"http://127.0.0.1:{port}/readyz"))
+        server.is_ready = lambda: answers(f"http://127.0.0.1:{port}/readyz")
         yield Tertulia(server, port)
 
 
 @contextmanager
 def tertulia_sfu(directory: Path, *arguments: str, settings: Mapping[str, str]) -> Iterator[Server]:
     """``tertulia sfu``, registered in Redis (under ``{sfu}:nodes``)."""
+    with tertulia_sfu_started(directory, *arguments, settings=settings) as server:
+        server.wait_until_ready()
+        yield server
+
+
+@contextmanager
+def tertulia_sfu_started(directory: Path, *arguments: str, settings: Mapping[str, str]) -> Iterator[Server]:
+    """``tertulia sfu``, which may have to start yet."""
     here = {"TERTULIA_DATA_DIR": str(directory / "data")}
     with command("tertulia sfu", directory, "sfu", *arguments, settings=here | dict(settings)) as server:
-        server.wait_for_log("SFU node runs")
+        server.is_ready = lambda: "SFU node runs" in server.log()
         yield server
 
 

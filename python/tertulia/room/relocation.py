@@ -69,15 +69,11 @@ class Relocation:
         if life is None or not (message.seat is not None or message.event in _OF_NODES):
             return True
         if message.origin == life.node:
-            if life.left is not None and message.event == "TransportState" and message.to is not None:
-                self._heard(life.left, message)
+            if life.left is not None and message.to is not None and _transport_state(message) == "connected":
+                life.left.waiting.discard(message.to)
             return True
-        return life.left is not None and message.origin == life.left.node
-
-    def _heard(self, left: Left, message: EventMessage) -> None:
-        state: dict[str, Any] = msgspec.json.decode(message.payload)
-        if state.get("state") == "connected" and message.to is not None:
-            left.waiting.discard(message.to)
+        # A transport that it closes is told of once, by this hub: the node lets go when the first hub does.
+        return life.left is not None and message.origin == life.left.node and _transport_state(message) != "closed"
 
     def _let_go(self, left: Left) -> None:
         """The old node forgets the room. Clients are told here: it may be unable to."""
@@ -86,3 +82,11 @@ class Relocation:
             if seat.topology == "sfu":
                 room.audience.tell_seat(seat, events.transport_moved(transport_id(seat.seat, left.node)))
         room.agenda.effects.append(Tell(left.node, commands.End(room=room.id)))
+
+
+def _transport_state(message: EventMessage) -> str | None:
+    """What an SFU node says of a transport."""
+    if message.event != "TransportState":
+        return None
+    state: dict[str, Any] = msgspec.json.decode(message.payload)
+    return state.get("state")

@@ -125,6 +125,15 @@ def test_the_old_node_lets_go_at_last_and_clients_hear_of_it_from_the_hub(core: 
     assert last.value() == {"transportId": old, "state": "closed", "reason": "moved"}
 
 
+def test_that_the_old_transport_is_closed_is_told_once(core: Core) -> None:
+    """Another hub lets go first, and the node closes the transports of all."""
+    drain(core)
+    says(core, N1, "ann", "TransportState", transportId=transport_id(seat_of(core, "ann"), N1), state="closed")
+    assert "TransportState" not in core.events("a")
+    look(core, LETS_GO_AFTER + 0.1)
+    assert core.events("a").count("TransportState") == 1
+
+
 def test_nothing_of_a_node_that_the_room_has_left_reaches_a_client(core: Core) -> None:
     drain(core)
     look(core, LETS_GO_AFTER + 0.1)
