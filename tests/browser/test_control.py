@@ -133,7 +133,7 @@ async def test_by_keyboard_the_focus_stays_near_when_what_has_it_goes(come: Come
     await ana.join(room.host_link)
     await ana.press("p")
     for person in (ben, eve, zoe):
-        await ask(person, room)
+        await ask(person, room.link)
     await ana.button("Deny Ben").focus()
     await ana.press("Enter")
     await expect(ana.button("Deny Eve")).to_be_focused()
@@ -148,7 +148,7 @@ async def test_by_keyboard_the_focus_stays_near_when_what_has_it_goes(come: Come
     await ana.press("Enter")
     await ana.page.get_by_role("dialog").get_by_role("button", name="Remove").press("Enter")
     await expect(ana.button("More for Zoe")).to_be_focused()
-    await ask(ben, room)
+    await ask(ben, room.link)
     await ana.button("Mute").focus()
     await ana.page.locator("#notices").get_by_role("button", name="Let in").press("Enter")
     await expect(ana.button("Mute")).to_be_focused()
@@ -160,7 +160,7 @@ async def test_letting_everyone_in_by_keyboard_leaves_the_focus_in_the_panel(com
     await ana.join(room.host_link)
     await ana.press("p")
     for person in (ben, eve):
-        await ask(person, room)
+        await ask(person, room.link)
     await ana.button("Let everyone in").press("Enter")
     await expect(ana.button("Close people")).to_be_focused()
 
