@@ -71,8 +71,9 @@ async def test_nothing_that_is_said_stands_in_the_code(come: Come, base: str) ->
     await page.locator(".ready button").click()
     await page.locator(".alone").wait_for()
     await all_is_from_the_catalogue(ana, 10)
-    for key in ("c", "p", "?"):
+    for key, opened in (("c", "#chat"), ("p", "#people"), ("?", "dialog")):
         await ana.press(key)
+        await page.locator(opened).wait_for()
         await all_is_from_the_catalogue(ana, 10)
         await ana.press("Escape")
     await page.locator(".control.more").click()
