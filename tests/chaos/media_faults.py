@@ -6,7 +6,8 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from tertulia.room.nodes import GONE_AFTER
@@ -19,6 +20,16 @@ AWAY: Final = 5.0
 """Seconds that Redis or PostgreSQL is away."""
 SETTLES: Final = SEAT + 2
 """Seconds after which whoever was timed out by an outage would have been told of."""
+
+
+@contextmanager
+def standing_still(send: Callable[[signal.Signals], None]) -> Iterator[None]:
+    """What gets these signals stands still, and then goes on."""
+    send(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        send(signal.SIGCONT)
 
 
 # --- SFU nodes
@@ -57,15 +68,14 @@ async def _drained(call: Call, node: servers.Server) -> None:
 
 
 def node_stands_still(seconds: float) -> Callable[[Call], Awaitable[None]]:
-    """SIGSTOP, until the room has long moved; then it goes on, and has much to say of its old room."""
+    """Until the room has long moved; then it goes on, and has much to say of its old room."""
 
     async def cause(call: Call) -> None:
         node = await call.site.node_of(call.redis, call.room)
         stopped = time.monotonic()
-        node.signal(signal.SIGSTOP)
-        await call.moved(stopped)
-        await asyncio.sleep(max(GONE_AFTER, stopped + seconds - time.monotonic()))
-        node.signal(signal.SIGCONT)
+        with standing_still(node.signal):
+            await call.moved(stopped)
+            await asyncio.sleep(max(GONE_AFTER, stopped + seconds - time.monotonic()))
         await asyncio.to_thread(node.wait_for_log, "the SFU node was away")
 
     return cause
@@ -115,11 +125,10 @@ def redis_killed(seconds: float) -> Callable[[Call], Awaitable[None]]:
 
 
 async def redis_stopped_for_30_s(call: Call) -> None:
-    """SIGSTOP of Redis."""
+    """Then it goes on, and has all that it had."""
     assert call.site.redis is not None
-    call.site.redis.signal(signal.SIGSTOP)
-    await asyncio.sleep(30)
-    call.site.redis.signal(signal.SIGCONT)
+    with standing_still(call.site.redis.signal):
+        await asyncio.sleep(30)
     await asyncio.sleep(SETTLES)
 
 
@@ -132,8 +141,10 @@ async def redis_paused_for_20_s(call: Call) -> None:
 async def redis_out_of_memory(call: Call) -> None:
     """Redis refuses whatever needs memory, for longer than a seat lives."""
     await call.redis.call("x", "CONFIG", "SET", "maxmemory", "1")
-    await asyncio.sleep(SETTLES)
-    await call.redis.call("x", "CONFIG", "SET", "maxmemory", "0")
+    try:
+        await asyncio.sleep(SETTLES)
+    finally:
+        await call.redis.call("x", "CONFIG", "SET", "maxmemory", "0")
 
 
 async def flushed(call: Call) -> None:
@@ -143,12 +154,11 @@ async def flushed(call: Call) -> None:
 
 
 def sql_stands_still(seconds: float) -> Callable[[Call], Awaitable[None]]:
-    """SIGSTOP of PostgreSQL."""
+    """All of its processes."""
 
     async def cause(call: Call) -> None:
-        call.site.signal_postgres(signal.SIGSTOP)
-        await asyncio.sleep(seconds)
-        call.site.signal_postgres(signal.SIGCONT)
+        with standing_still(call.site.signal_postgres):
+            await asyncio.sleep(seconds)
         await asyncio.sleep(SETTLES)
 
     return cause
