@@ -15,6 +15,8 @@ from tests.integration import servers
 
 BAR: Final = 300.0
 """Milliseconds, of the median."""
+BAR_BEHIND: Final = 20.0
+"""The same, of how much later than the connection the first picture is."""
 
 _CLOCK: Final = """
 const send = WebSocket.prototype.send;
@@ -44,6 +46,11 @@ class Join:
 
     connected: float
     first_frame: float
+
+    @property
+    def behind(self) -> float:
+        """How much later than the connection the first picture was; the page may have been told of it later still."""
+        return self.first_frame - self.connected
 
 
 async def measure(joins: int) -> list[Join]:

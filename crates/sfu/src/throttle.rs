@@ -23,6 +23,11 @@ impl Throttle {
         !self.is_waiting
     }
 
+    /// What was asked for has come: the request that was put off is not needed any more.
+    pub(crate) fn came(&mut self) {
+        self.is_waiting = false;
+    }
+
     /// When the request that was put off is due.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         self.last.filter(|_| self.is_waiting).map(|last| last + INTERVAL)
@@ -53,6 +58,15 @@ mod tests {
         assert!(throttle.due(end));
         assert!(!throttle.due(end));
         assert_eq!(throttle.deadline(), None);
+    }
+
+    #[test]
+    fn what_comes_in_time_is_not_asked_for_again() {
+        let start = Instant::now();
+        let mut throttle = Throttle::default();
+        assert!(throttle.ask(start) && !throttle.ask(start));
+        throttle.came();
+        assert!(throttle.deadline().is_none() && !throttle.due(start + INTERVAL));
     }
 
     #[test]

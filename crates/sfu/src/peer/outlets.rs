@@ -128,7 +128,7 @@ impl Outlet {
             self.repeater.sent(outgoing.sequence, outgoing.timestamp, payload);
         }
         self.timestamp = Some(outgoing.timestamp);
-        self.last = Some((outgoing.timestamp, outgoing.incoming.captured, clock_rate));
+        self.last = Some((outgoing.timestamp, outgoing.captured, clock_rate));
         *self.report_at.get_or_insert(now)
     }
 
@@ -311,7 +311,43 @@ impl OutletKey {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use str0m::format::CodecConfig;
+    use str0m::rtp::RtpHeader;
+
     use super::*;
+    use crate::rtp::{Incoming, IncomingStream, Packet};
+
+    #[test]
+    fn a_report_goes_by_the_capture_that_belongs_to_the_timestamp_that_was_sent() {
+        let now = Instant::now();
+        let packet = Packet {
+            seq_no: 7.into(),
+            header: RtpHeader::default(),
+            payload: [0x10, 0].into(),
+            timestamp: now,
+            report: None,
+        };
+        let mut config = CodecConfig::empty();
+        config.enable_vp8(true);
+        let incoming = Incoming::new(packet, config.params()[0], now, &mut IncomingStream::default());
+        let outgoing = Outgoing {
+            incoming: Arc::new(incoming),
+            payload_type: 96,
+            sequence: 1_000,
+            timestamp: 5_000,
+            captured: now + Duration::from_millis(400),
+            marker: false,
+            vp8: None,
+            is_empty: false,
+            frame: None,
+        };
+        let mut outlet = Outlet::new("a".into(), terms(7));
+        outlet.sent(now, &outgoing);
+        let report = outlet.report(now + Duration::from_millis(500), 0).unwrap();
+        assert_eq!(report.rtp, 5_000 + 9_000);
+    }
 
     fn terms(ssrc: u32) -> Terms {
         Terms {

@@ -71,8 +71,8 @@ impl Router {
         });
     }
 
-    /// Changes a subscription. What is sent from then on begins with a keyframe; a client that is not connected yet requests
-    /// it when it is.
+    /// Changes a subscription. What is sent from then on begins with a keyframe: one of a moment ago if there is one, else the
+    /// next. For a client that is not connected yet it is requested now, so that it is there when it is.
     pub(super) fn change(
         &mut self,
         now: Instant,
@@ -97,6 +97,8 @@ impl Router {
             tracks[after].subscribers.push(key);
             self.aim(room, key);
             if is_connected {
+                self.begin(room, key);
+            } else {
                 self.request_keyframe_for(now, room, key);
             }
         }

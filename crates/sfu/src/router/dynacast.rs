@@ -1,6 +1,6 @@
 //! A layer that nobody is sent is not worth its encoding, and neither is a video that nobody is: its publisher is told, and
-//! stops it. It is told at once when the layer is wanted again. A layer counts as wanted while somebody is sent it for want of another one, too: so nothing is lost
-//! where a publisher cannot do as it is told.
+//! stops it. It is told at once when the layer is wanted again. A layer counts as wanted while somebody is sent it for want of
+//! another one, too: so nothing is lost where a publisher cannot do as it is told.
 
 use std::time::{Duration, Instant};
 

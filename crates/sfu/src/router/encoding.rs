@@ -58,6 +58,9 @@ impl Encoding {
     pub(super) fn parse(&mut self, now: Instant, packet: Packet, params: PayloadParams, captured: Instant) -> Incoming {
         let incoming = Incoming::new(packet, params, captured, &mut self.stream);
         self.rates.add(now, incoming.place, incoming.packet.payload.len());
+        if incoming.is_keyframe {
+            self.keyframes.came();
+        }
         incoming
     }
 

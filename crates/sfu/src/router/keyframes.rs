@@ -48,7 +48,7 @@ impl Router {
         }
     }
 
-    /// A subscriber can be sent media now: each track begins with a keyframe.
+    /// A subscriber's path is mended: what was lost on it is made up for by keyframes.
     pub(crate) fn request_keyframes_for(&mut self, now: Instant, subscriber: PeerKey) {
         let Some(member) = self.members.get(subscriber) else {
             return;
@@ -80,7 +80,9 @@ impl Router {
 
     /// Requests a keyframe for a subscription, of what it is sent.
     pub(super) fn request_keyframe_for(&mut self, now: Instant, room: RoomKey, subscription: SubscriptionKey) {
-        let subscription = &self.subscriptions[subscription];
+        let Some(subscription) = self.subscriptions.get(subscription) else {
+            return;
+        };
         let selection = subscription.selection();
         let layer = selection.sent().or(selection.wanted());
         if let Some((key, layer)) = subscription.forwarded().zip(layer) {

@@ -205,6 +205,11 @@ impl Layers {
         self.encodings.iter_mut().for_each(|layer| layer.history.clear());
     }
 
+    /// What a subscription to an encoding can begin with at once.
+    pub(super) fn stretch(&self, now: Instant, encoding: EncodingIndex) -> Option<Vec<Arc<Incoming>>> {
+        self.encodings.get(encoding)?.history.stretch(now)
+    }
+
     /// A packet that was kept.
     pub(super) fn find_sent(&self, ssrc: Ssrc, sequence: u64) -> Option<Arc<Incoming>> {
         self.encodings

@@ -4,6 +4,7 @@
 mod allocation;
 mod assignment;
 mod bandwidth;
+mod beginning;
 #[cfg(test)]
 mod crowd;
 mod dynacast;
@@ -130,6 +131,8 @@ pub(crate) struct Router {
     subscriptions: SlotMap<SubscriptionKey, Subscription>,
     timers: Timers<Due>,
     requests: Vec<KeyframeRequest>,
+    /// Subscriptions that begin with what was kept.
+    beginning: Vec<(RoomKey, SubscriptionKey)>,
     /// Tracks whose layers may be wanted otherwise than before.
     stale_demands: Vec<(RoomKey, TrackKey)>,
     /// Publishers that do not know which of their layers are wanted.
@@ -154,6 +157,7 @@ impl Router {
             subscriptions: SlotMap::with_key(),
             timers: Timers::new(),
             requests: Vec::new(),
+            beginning: Vec::new(),
             stale_demands: Vec::new(),
             untold_layers: Vec::new(),
             allotments: VecDeque::new(),

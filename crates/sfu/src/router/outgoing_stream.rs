@@ -8,7 +8,7 @@ use str0m::media::Pt;
 use str0m::rtp::Ssrc;
 
 use super::thinning::{Limit, Thinning};
-use crate::rtp::{FrameNumbers, Incoming, Numbers, Omitted, Outgoing, PictureIds, Rewrite, Time};
+use crate::rtp::{FrameNumbers, Incoming, Numbers, Omitted, Outgoing, PictureIds, Rewrite, Squeeze, Time};
 
 /// What is to be done with a packet. It lives for a moment and is not kept: no reason to allocate.
 #[allow(clippy::large_enum_variant)]
@@ -29,6 +29,7 @@ pub(crate) struct OutgoingStream {
     rewrite: Rewrite,
     pictures: PictureIds,
     frames: FrameNumbers,
+    squeeze: Squeeze,
     awaits_keyframe: bool,
     /// What comes next is of another source or size than what was prepared before.
     has_changed: bool,
@@ -57,6 +58,7 @@ struct Span {
     /// The first number that comes, and the one that it goes out with.
     from: u64,
     to: u64,
+    squeeze: Squeeze,
     /// What is added to timestamps, picture ids and frame numbers.
     timestamp: u32,
     shift: Numbers,
@@ -80,14 +82,15 @@ impl Span {
 
     /// The packet as it went out. `None`: it is from too long ago.
     fn again(&self, incoming: Arc<Incoming>, sequence: u64) -> Option<Outgoing> {
-        let header = &incoming.packet.header;
+        let (timestamp, captured) = self.squeeze.apply(&incoming);
         let is_empty = !self.thinning.has_sent(&incoming);
         let descriptor = incoming.descriptor.as_ref().filter(|_| !is_empty);
         let numbers = self.numbers(&incoming).filter(|_| !is_empty);
         Some(Outgoing {
             payload_type: *self.payload_type,
             sequence,
-            timestamp: header.timestamp.wrapping_add(self.timestamp),
+            timestamp: timestamp.wrapping_add(self.timestamp),
+            captured,
             marker: self.ends_picture(&incoming) && !is_empty,
             vp8: numbers.map(|numbers| numbers.plus(self.shift)),
             is_empty,
@@ -110,6 +113,7 @@ impl Default for OutgoingStream {
             rewrite: Rewrite::default(),
             pictures: PictureIds::default(),
             frames: FrameNumbers::default(),
+            squeeze: Squeeze::default(),
             awaits_keyframe: true,
             has_changed: false,
             has_begun: false,
@@ -129,7 +133,7 @@ impl OutgoingStream {
 
     /// Goes on at the next keyframe: something of it is left out that does not count as missing.
     pub(crate) fn interrupt(&mut self) {
-        self.awaits_keyframe = true;
+        (self.awaits_keyframe, self.squeeze) = (true, Squeeze::default());
         self.payload = None;
         self.rewrite.change_source();
         self.pictures.change_source();
@@ -139,9 +143,15 @@ impl OutgoingStream {
     /// Goes on with a keyframe of another encoding of the same video.
     pub(super) fn change_encoding(&mut self) {
         (self.awaits_keyframe, self.has_changed) = (true, true);
+        self.squeeze = Squeeze::default();
         self.rewrite.change_layer();
         self.pictures.change_source();
         self.frames.change_source();
+    }
+
+    /// What comes next, up to this packet, is late: it begins the stream all at once.
+    pub(super) fn catch_up(&mut self, newest: &Incoming) {
+        self.squeeze = Squeeze::up_to(newest);
     }
 
     /// Whether another source or size begins with this packet, so that what was prepared of the one before is of no use.
@@ -240,10 +250,8 @@ impl OutgoingStream {
     fn write(&mut self, now: Instant, incoming: &Arc<Incoming>, pt: Pt, is_empty: bool) -> Option<Outgoing> {
         let (packet, spec) = (&incoming.packet, incoming.params.spec());
         let header = &packet.header;
-        let time = Time {
-            arrived: now,
-            captured: incoming.captured,
-        };
+        let (timestamp, captured) = self.squeeze.apply(incoming);
+        let time = Time { arrived: now, captured };
         let is_top = incoming.place.spatial == self.limit.spatial;
         let (sequence, came, marker) = match self.current() {
             Some(span) => (
@@ -258,7 +266,7 @@ impl OutgoingStream {
             ),
         };
         let clock_rate = spec.clock_rate.get();
-        let numbers = self.rewrite.packet(time, sequence, header.timestamp, clock_rate)?;
+        let numbers = self.rewrite.packet(time, sequence, timestamp, clock_rate)?;
         let is_first_ever = !self.has_begun;
         (self.awaits_keyframe, self.has_changed, self.has_begun) = (false, false, true);
         let pictures = &mut self.pictures;
@@ -266,6 +274,7 @@ impl OutgoingStream {
             payload_type: *pt,
             sequence: numbers.sequence,
             timestamp: numbers.timestamp,
+            captured,
             // A receiver takes the marker of audio for the beginning of a talk spurt and may reset its jitter buffer there
             // (RFC 3551 section 4.1): right at a change of source.
             marker: (marker && !is_empty) || (numbers.first && !spec.codec.is_video()),
@@ -293,12 +302,14 @@ impl OutgoingStream {
                 }
                 let incoming = &outgoing.incoming;
                 let packet = &incoming.packet;
+                let (timestamp, _) = self.squeeze.apply(incoming);
                 self.spans.push_back(Span {
                     ssrc: packet.header.ssrc,
                     payload_type,
                     from: *packet.seq_no,
                     to: outgoing.sequence,
-                    timestamp: outgoing.timestamp.wrapping_sub(packet.header.timestamp),
+                    squeeze: self.squeeze,
+                    timestamp: outgoing.timestamp.wrapping_sub(timestamp),
                     shift,
                     frames,
                     thinning: Thinning::new(incoming, self.limit),

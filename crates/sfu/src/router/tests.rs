@@ -48,7 +48,9 @@ fn room(now: Instant) -> (Router, PeerKey, PeerKey) {
     (router, ana, ben)
 }
 
+/// What is asked for, where nothing was kept that could be sent.
 fn requests(router: &mut Router) -> Vec<KeyframeRequest> {
+    router.catch_up(Instant::now(), |_, _| panic!("nothing was kept"));
     std::iter::from_fn(|| router.poll_keyframe_request()).collect()
 }
 

@@ -18,6 +18,7 @@ mod requests;
 mod rewrite;
 mod rtcp;
 mod serialize;
+mod squeeze;
 mod structure;
 mod transport_feedback;
 mod vp8;
@@ -42,6 +43,7 @@ pub(crate) use requests::{full_intra, nack, picture_loss, receiver_reports};
 pub(crate) use rewrite::{BEGIN, Rewrite, Time};
 pub(crate) use rtcp::{Feedback, Reception, SenderReport, goodbyes, transport_feedback};
 pub(crate) use serialize::serialize;
+pub(crate) use squeeze::Squeeze;
 #[cfg(feature = "fuzzing")]
 pub(crate) use structure::Structures;
 pub(crate) use transport_feedback::TransportFeedback;

@@ -1,6 +1,7 @@
 //! An RTP packet as it is written for one subscriber (RFC 3550 section 5.1, RFC 8285).
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::incoming::Incoming;
 use super::red::Repeater;
@@ -20,6 +21,8 @@ pub(crate) struct Outgoing {
     pub(crate) sequence: u64,
     /// The timestamp.
     pub(crate) timestamp: u32,
+    /// When it was captured, by that.
+    pub(crate) captured: Instant,
     /// The marker.
     pub(crate) marker: bool,
     /// The numbers of its VP8 descriptor, where they are not those that came.

@@ -239,10 +239,14 @@ impl Shard {
     /// Does what the router wants of peers, and closes those whose session has panicked.
     fn settle(&mut self) {
         loop {
+            let now = self.clock.now();
+            self.deliver(|router, deliveries| {
+                router.catch_up(now, |line, incoming| deliveries.deliver(line, incoming));
+            });
             while let Some(request) = self.router.poll_keyframe_request() {
                 self.request_keyframe(request);
             }
-            while let Some((key, videos)) = self.router.poll_wanted_layers(self.clock.now()) {
+            while let Some((key, videos)) = self.router.poll_wanted_layers(now) {
                 self.tell_layers(key, videos);
             }
             while let Some(allotment) = self.router.poll_allotment() {

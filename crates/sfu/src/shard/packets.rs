@@ -1,12 +1,14 @@
 //! Packets in, and what the peers make of them.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Instant;
 
 use str0m::format::{Codec, PayloadParams};
 use str0m::media::Mid;
 
 use super::clock::Timer;
+use super::peers::Peers;
 use super::{Counting, Shard, Transmit};
 use crate::budget::Verdict;
 use crate::command::RefusalCode;
@@ -16,8 +18,9 @@ use crate::event::{Body, CloseReason, Scope, TransportState, Undecodable};
 use crate::ids::PeerKey;
 use crate::outbox::Outbox;
 use crate::peer::{Arrival, Failure, PathChange, Peer, PeerOutput, Received, Turn};
-use crate::router::{Delivery, KeyframeRequest};
-use crate::rtp::Packet;
+use crate::router::{Delivery, KeyframeRequest, PeerLine, Router};
+use crate::rtp::{Incoming, Packet};
+use crate::stats::ShardStats;
 use crate::stun::BindingRequest;
 
 /// The longest payload that is forwarded, in bytes: that of an Ethernet frame, which no WebRTC sender fills. With a
@@ -27,6 +30,27 @@ const MAX_PAYLOAD: usize = 1_500;
 /// What a client is told whose DTLS has failed and may not fail again.
 const OFFER_AGAIN: &str = "DTLS 1.3 has failed, for which a certificate has to have a key of ECDSA: connect again with \
                            the same certificate, and DTLS 1.2 is used, which takes RSA too";
+
+/// Brings packets to m-lines of peers.
+pub(super) struct Deliveries<'a> {
+    now: Instant,
+    peers: &'a mut Peers,
+    stats: &'a mut ShardStats,
+    /// Who cannot have what was to be brought, and its codec.
+    cannot_decode: Vec<(PeerKey, Mid, Codec)>,
+}
+
+impl Deliveries<'_> {
+    pub(super) fn deliver(&mut self, line: &mut PeerLine, incoming: &Arc<Incoming>) -> Delivery {
+        let delivery = self.peers.deliver(self.now, line, incoming);
+        if delivery == Delivery::NoCommonCodec {
+            let codec = incoming.params.spec().codec;
+            self.cannot_decode.push((line.peer, line.mid, codec));
+        }
+        self.stats.rtp_forwarded += u64::from(delivery == Delivery::Written);
+        delivery
+    }
+}
 
 impl Shard {
     /// Takes one packet that arrived from the network.
@@ -374,25 +398,29 @@ impl Shard {
             return;
         }
         let now = self.clock.now();
-        let Self {
-            router, peers, stats, ..
-        } = self;
-        let mut cannot_decode = Vec::new();
-        let limited = router.forward(now, key, (mid, params), packet, |line, incoming| {
-            let delivery = peers.deliver(now, line, incoming);
-            if delivery == Delivery::NoCommonCodec {
-                cannot_decode.push((line.peer, line.mid));
-            }
-            stats.rtp_forwarded += u64::from(delivery == Delivery::Written);
-            delivery
+        let limited = self.deliver(|router, deliveries| {
+            router.forward(now, key, (mid, params), packet, |line, incoming| {
+                deliveries.deliver(line, incoming)
+            })
         });
         if let Some((scope, verdict)) = limited {
             self.limited(key, scope, verdict);
         }
-        let codec = params.spec().codec;
-        for (peer, mid) in cannot_decode {
+    }
+
+    /// Lets the router bring packets to peers.
+    pub(super) fn deliver<T>(&mut self, act: impl FnOnce(&mut Router, &mut Deliveries<'_>) -> T) -> T {
+        let mut deliveries = Deliveries {
+            now: self.clock.now(),
+            peers: &mut self.peers,
+            stats: &mut self.stats,
+            cannot_decode: Vec::new(),
+        };
+        let done = act(&mut self.router, &mut deliveries);
+        for (peer, mid, codec) in deliveries.cannot_decode {
             self.tell_of_codec(peer, mid, codec);
         }
+        done
     }
 
     /// Tells a client whose media it cannot have, and why.
@@ -427,16 +455,15 @@ impl Shard {
         if change.is_mended {
             self.router.request_keyframes_of(now, key);
         }
-        if change.is_mended || change.turn == Some(Turn::Up) {
-            self.router.request_keyframes_for(now, key);
-        }
         match change.turn {
+            None if change.is_mended => self.router.request_keyframes_for(now, key),
+            None => {}
             Some(Turn::Up) => {
+                self.router.begin_all(key);
                 self.tell(key, Body::TransportState(TransportState::Connected));
                 self.plan_offer(key);
             }
             Some(Turn::Down) => self.tell(key, Body::TransportState(TransportState::Disconnected)),
-            None => {}
         }
         self.arm(key);
     }

@@ -11,6 +11,7 @@ mod dialects;
 mod dtls;
 mod fuzz;
 mod hostile;
+mod joining;
 mod layers;
 mod negotiation;
 mod paths;

@@ -1,6 +1,7 @@
 //! A publisher's layers on a bad line, and what one subscriber is sent of them.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use slotmap::SlotMap;
@@ -9,13 +10,13 @@ use str0m::media::{MediaKind, Mid, Pt};
 
 use super::super::selection::{Allowance, Layer};
 use super::super::subscription::FarEnd;
-use super::super::{Delivery, Prepared, Published, Router};
+use super::super::{Delivery, PeerLine, Prepared, Published, Router};
 use super::encoder::Encoder;
 use crate::command::{Source, WantedVideo};
 use crate::config::Limits;
 use crate::ids::PeerKey;
 use crate::line::{Line, LineState, Lines};
-use crate::rtp::{Departure, EncodingName, ExtensionIds, Outgoing, Packet};
+use crate::rtp::{Departure, EncodingName, ExtensionIds, Incoming, Outgoing, Packet};
 
 pub(super) const FRAME: Duration = Duration::from_millis(33);
 pub(super) const TICKS: u32 = 33 * 90;
@@ -72,7 +73,7 @@ impl Sent {
             key: numbers[1] & 0x1f,
             begins_frame: payload.first().is_some_and(|first| first & 0x10 != 0),
             begins_keyframe: outgoing.incoming.is_keyframe && !payload.is_empty(),
-            captured: outgoing.incoming.captured,
+            captured: outgoing.captured,
         }
     }
 }
@@ -105,6 +106,8 @@ pub(super) struct Course {
     pub(super) flown: u64,
     pub(super) sent: BTreeMap<u64, Sent>,
     pub(super) arrivals: Vec<Arrival>,
+    /// What he was sent of what was kept, each time.
+    pub(super) caught_up: Vec<Vec<Sent>>,
     pub(super) codec: Coded,
 }
 
@@ -169,6 +172,7 @@ impl Course {
             flown: 0,
             sent: BTreeMap::new(),
             arrivals: Vec::new(),
+            caught_up: Vec::new(),
             codec,
         }
     }
@@ -187,6 +191,7 @@ impl Course {
         self.router.change(self.now, room, key, true, |subscription| {
             subscription.set_paused(is_paused)
         });
+        self.catch_up();
     }
 
     pub(super) fn view(&mut self, tile: Option<u32>) {
@@ -240,11 +245,13 @@ impl Course {
                 .keyframe = true;
         }
         self.router.handle_timeout(self.now);
+        while self.router.poll_tapped().is_some() {}
         while let Some(entry) = self.flying.first_entry().filter(|entry| entry.key().0 <= self.now) {
             let mut packet = entry.remove();
             packet.timestamp = self.now;
             self.forward(packet);
         }
+        self.catch_up();
         while let Some(request) = self.router.poll_keyframe_request() {
             let Some(ssrc) = request.ssrc else { continue };
             self.asked.entry(*ssrc).or_default().push(self.now);
@@ -264,18 +271,23 @@ impl Course {
             sent: None,
         };
         self.router.forward(now, self.ana, located, packet, |line, incoming| {
-            match line.stream.prepare(now, incoming, || Some(Pt::from(96))) {
-                Prepared::Write(outgoing) => {
-                    arrival.sent = Some(Sent::new(&outgoing));
-                    let before = sent.insert(outgoing.sequence, Sent::new(&outgoing));
-                    assert_eq!(before, None, "{} goes out twice", outgoing.sequence);
-                    Delivery::Written
-                }
-                Prepared::NeedsKeyframe => Delivery::NeedsKeyframe,
-                Prepared::NoCommonCodec | Prepared::Drop => Delivery::Dropped,
-            }
+            let (delivery, written) = send(now, line, incoming, sent);
+            arrival.sent = written;
+            delivery
         });
         self.arrivals.push(arrival);
+    }
+
+    /// Ben is sent at once what was kept for him.
+    fn catch_up(&mut self) {
+        let (now, sent) = (self.now, &mut self.sent);
+        let mut caught_up = Vec::new();
+        self.router.catch_up(now, |line, incoming| {
+            let (delivery, written) = send(now, line, incoming, sent);
+            caught_up.extend(written);
+            delivery
+        });
+        self.caught_up.extend((!caught_up.is_empty()).then_some(caught_up));
     }
 
     /// What Ben is sent once more, if he asks.
@@ -297,6 +309,25 @@ impl Course {
         let key = self.router.members[self.ben].subscription("2".into()).unwrap();
         let selection = self.router.subscriptions[key].selection();
         (selection.sent(), selection.wanted())
+    }
+}
+
+/// Sends a packet to Ben. Gives what he got.
+fn send(
+    now: Instant,
+    line: &mut PeerLine,
+    incoming: &Arc<Incoming>,
+    sent: &mut BTreeMap<u64, Sent>,
+) -> (Delivery, Option<Sent>) {
+    match line.stream.prepare(now, incoming, || Some(Pt::from(96))) {
+        Prepared::Write(outgoing) => {
+            let written = Sent::new(&outgoing);
+            let before = sent.insert(outgoing.sequence, written);
+            assert_eq!(before, None, "{} goes out twice", outgoing.sequence);
+            (Delivery::Written, Some(written))
+        }
+        Prepared::NeedsKeyframe => (Delivery::NeedsKeyframe, None),
+        Prepared::NoCommonCodec | Prepared::Drop => (Delivery::Dropped, None),
     }
 }
 

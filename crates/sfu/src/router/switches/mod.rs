@@ -1,5 +1,6 @@
 //! Thousands of changes of layer under loss and reordering: what a subscriber is sent is one stream.
 
+mod beginnings;
 mod checks;
 mod course;
 mod encoder;
