@@ -17,7 +17,6 @@ from tertulia.contract.calls import Permissions
 from tertulia.contract.events import ChatHistory, ChatMessage
 from tertulia.contract.fields import LeaveReason, Role
 from tertulia.errors import (
-    BadToken,
     NoSession,
     NotJoined,
     RoleNotAllowed,
@@ -25,6 +24,7 @@ from tertulia.errors import (
     RoomLocked,
     TertuliaError,
     UnknownTarget,
+    UserRemoved,
 )
 from tertulia.ids import ConnectionId, HubId, NodeId, RecordingId, RoomId, SessionId, UserId
 from tertulia.room.answers import (
@@ -190,7 +190,7 @@ class ModelState:
             self._void_all(keys, placement.removals, placement.session_id)
         removed_at = keys.removed.get(user)
         if removed_at is not None and admitted_at_ms <= removed_at:
-            raise BadToken("removed")
+            raise UserRemoved
         stands = None if first else keys.standing.get(user)
         may_enter = entry == "open" or stands == "host" or (stands is not None and entry != "closed")
         if not may_enter and (first or user not in keys.people):

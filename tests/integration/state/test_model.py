@@ -21,7 +21,7 @@ from msgspec import Raw
 from tertulia import times
 from tertulia.contract.calls import Permissions
 from tertulia.contract.events import ChatMessage
-from tertulia.errors import BadToken, Refused
+from tertulia.errors import Refused, UserRemoved
 from tertulia.ids import ConnectionId, HubId, NodeId, RecordingId, SeatId, SessionId, UserId, new_token, new_uuid
 from tertulia.redis.channels import Channels
 from tertulia.redis.client import Redis
@@ -677,7 +677,7 @@ async def test_a_difference_is_seen(redis_url: str) -> None:
             user = joined.participant.user_id
             await pair.call(Call(0, "remove", (user,)))
             late = call._replace(ages=Ages(2_000))
-            assert await pair.call(late) is BadToken
+            assert await pair.call(late) is UserRemoved
             pair.model.keys(pair.room).removed.clear()
             failure = ""
             try:

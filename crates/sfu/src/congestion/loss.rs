@@ -10,6 +10,10 @@ const BORNE: f64 = 0.15;
 const WINDOW: Duration = Duration::from_secs(1);
 const PACKETS: u32 = 40;
 
+/// Few packets may be more than the borne share by chance: where it is within a standard deviation of that, so much longer is
+/// looked.
+const DOUBTED: Duration = Duration::from_secs(3);
+
 /// A queue that overflows loses so much more that it is known sooner.
 const SUDDEN: f64 = 0.25;
 const SUDDEN_WINDOW: Duration = Duration::from_millis(200);
@@ -52,8 +56,8 @@ pub(super) struct Loss {
 impl Loss {
     /// Takes how many packets arrived and how many did not. One that arrived may have been reported missing before.
     pub(super) fn count(&mut self, arrived: u32, lost: u32) {
-        self.packets += arrived + lost;
-        self.lost += lost;
+        self.packets = self.packets.saturating_add(arrived).saturating_add(lost);
+        self.lost = self.lost.saturating_add(lost);
     }
 
     /// When the last share was known of which voices suffer.
@@ -70,10 +74,14 @@ impl Loss {
         if !is_sudden && (passed < WINDOW || self.packets < PACKETS) {
             return None;
         }
-        (self.began, self.packets, self.lost) = (Some(now), 0, 0);
         if share >= AUDIBLE {
             self.noticed = Some(now);
         }
+        let deviation = (share * (1.0 - share) / f64::from(self.packets.max(1))).sqrt();
+        if share > borne && share - deviation <= borne && passed < DOUBTED {
+            return None;
+        }
+        (self.began, self.packets, self.lost) = (Some(now), 0, 0);
         if let Some((_, before)) = self.cut.take_if(|(at, _)| *at + EFFECT <= now)
             && share >= before * SAME
         {
@@ -128,6 +136,18 @@ mod tests {
             overflow[0].0 <= 250 && overflow[0].1 == Verdict::TooMuch { is_first: true },
             "{overflow:?}"
         );
+    }
+
+    #[test]
+    fn what_may_be_chance_is_looked_at_longer() {
+        let (mut loss, mut now) = (Loss::default(), Instant::now());
+        loss.judge(now);
+        assert_eq!(second(&mut loss, &mut now, 17), []);
+        assert!(loss.noticed().is_some(), "voices suffer all the same");
+        assert_eq!(second(&mut loss, &mut now, 9), [], "it was chance");
+        assert_eq!(second(&mut loss, &mut now, 17), []);
+        let verdict = (0..3).find_map(|_| second(&mut loss, &mut now, 17).pop());
+        assert_eq!(verdict.unwrap().1, Verdict::TooMuch { is_first: true }, "it was not");
     }
 
     #[test]
