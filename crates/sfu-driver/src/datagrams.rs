@@ -3,7 +3,6 @@
 use std::io::{self, ErrorKind, IoSliceMut};
 use std::net::{IpAddr, SocketAddr};
 use std::ops::Range;
-use std::os::fd::AsFd;
 use std::time::Instant;
 
 use mio::net::UdpSocket;
@@ -129,14 +128,22 @@ fn send_runs(
         #[cfg(target_os = "linux")]
         {
             counters.udp_sends.add(1);
-            if let Ok(sent) = crate::batch::send(socket.as_fd(), runs, bytes, is_v6) {
-                let (taken, left) = runs.split_at(sent);
-                for run in taken {
-                    counters.packets_out.add(run.count as u64);
-                    counters.bytes_out.add(run.place.len() as u64);
+            match crate::batch::send(std::os::fd::AsFd::as_fd(socket), runs, bytes, is_v6) {
+                Ok(sent) => {
+                    let (taken, left) = runs.split_at(sent);
+                    for run in taken {
+                        counters.packets_out.add(run.count as u64);
+                        counters.bytes_out.add(run.place.len() as u64);
+                    }
+                    runs = left;
+                    continue;
                 }
-                runs = left;
-                continue;
+                Err(e) if e.kind() == ErrorKind::WouldBlock => {
+                    counters.dropped_socket_full.add(run.count as u64);
+                    runs = rest;
+                    continue;
+                }
+                Err(_) => {}
             }
         }
         // By itself, which shows why it was refused.

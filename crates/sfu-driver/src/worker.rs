@@ -29,8 +29,10 @@ const UDP: Token = Token(0);
 const TCP: Token = Token(1);
 const WAKE: Token = Token(2);
 
-/// Datagrams read before what follows from them leaves, and commands, timers and TCP have their turn. The last batch of the kernel
-/// may exceed it.
+/// Batches read before what follows from them leaves, and commands, timers and TCP have their turn;
+const BATCHES_PER_TURN: usize = 4;
+
+/// or so many datagrams, since one batch may have hundreds by GRO.
 const DATAGRAMS_PER_TURN: usize = 128;
 
 /// How long commands are taken before media has its turn again. What takes longer is the last of its turn.
@@ -233,7 +235,7 @@ impl Worker {
 
     fn read_udp(&mut self, now: Instant) {
         let mut read = 0;
-        while read < DATAGRAMS_PER_TURN {
+        for _ in 0..BATCHES_PER_TURN {
             let Worker {
                 udp, hosted, shared, ..
             } = self;
@@ -242,7 +244,7 @@ impl Worker {
                 count_in(&shared.counters, datagram);
                 hosted.shard().receive(now, Transport::Udp, source, datagram);
             });
-            if !self.udp_unread {
+            if !self.udp_unread || read >= DATAGRAMS_PER_TURN {
                 break;
             }
         }

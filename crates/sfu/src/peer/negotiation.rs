@@ -189,13 +189,14 @@ impl Negotiation {
     /// The SDP, where too many wait, or more than so many bytes.
     pub(super) fn wait(&mut self, sdp: ClientSdp, max_bytes: usize) -> Result<(), ClientSdp> {
         let is_resting = matches!(self.progress, Progress::Resting(_));
-        if is_resting && sdp.is_answer() && self.waiting.back().is_some_and(ClientSdp::is_answer) {
-            self.waiting.pop_back();
-        }
-        let bytes: usize = self.waiting.iter().chain([&sdp]).map(|sdp| sdp.text().len()).sum();
-        if self.waiting.len() == MAX_WAITING || bytes > max_bytes {
+        let overtakes = is_resting && sdp.is_answer() && self.waiting.back().is_some_and(ClientSdp::is_answer);
+        let stay = self.waiting.len() - usize::from(overtakes);
+        let waiting = self.waiting.iter().take(stay).chain([&sdp]);
+        let bytes: usize = waiting.map(|sdp| sdp.text().len()).sum();
+        if stay == MAX_WAITING || bytes > max_bytes {
             return Err(sdp);
         }
+        self.waiting.truncate(stay);
         self.waiting.push_back(sdp);
         Ok(())
     }

@@ -135,11 +135,16 @@ impl Outlet {
     /// Takes a client's report. Gives how many packets arrived since the one before, and how many did not.
     pub(super) fn reported(&mut self, reception: &Reception) -> (u32, u32) {
         self.is_known = true;
-        let before = self.reported.replace(reception.highest);
-        let expected = before.map_or(0, |before| reception.highest.wrapping_sub(before));
+        let before = *self.reported.get_or_insert(reception.highest);
+        let expected = reception.highest.wrapping_sub(before);
         if expected > MAX_REPORTED {
+            // One that was overtaken; or a stream whose numbers have leapt, as the next one tells.
+            if before.wrapping_sub(reception.highest) > MAX_REPORTED {
+                self.reported = None;
+            }
             return (0, 0);
         }
+        self.reported = Some(reception.highest);
         let lost = expected * u32::from(reception.lost) / 256;
         (expected - lost, lost)
     }
@@ -391,8 +396,10 @@ mod tests {
         assert_eq!(report(1_100, 64), (75, 25));
         assert_eq!(report(1_100, 0), (0, 0));
         assert_eq!(report(1_000, 0), (0, 0), "an older one");
-        assert_eq!(report(u32::MAX, 0), (0, 0), "nonsense");
-        assert_eq!(report(9, 0), (10, 0));
+        assert_eq!(report(1_110, 0), (10, 0));
+        assert_eq!(report(u32::MAX / 2, 0), (0, 0), "nonsense, or a leap");
+        assert_eq!(report(u32::MAX - 1, 0), (0, 0));
+        assert_eq!(report(9, 128), (6, 5));
     }
 
     #[test]

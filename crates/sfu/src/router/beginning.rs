@@ -1,7 +1,7 @@
 //! How a subscription begins: at once, with all that has come since the last keyframe, if that is a moment ago and nothing of
 //! it is missing; else with the next keyframe, which its publisher is asked for.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -18,6 +18,10 @@ use crate::rtp::Incoming;
 /// from the voices of a client whose line is not known yet: a tenth of a second where it takes 2 Mbit/s.
 const MOST_AT_ONCE: usize = 24_000;
 
+/// So many bytes in all are brought to one client a second: the keyframes of 25 small tiles. A client that turns from one page to
+/// the other and back gets the rest as its publishers send it.
+pub(super) const A_SECOND: u32 = 300_000;
+
 /// What was kept that a subscription can begin with.
 struct Kept {
     peer: PeerKey,
@@ -26,6 +30,12 @@ struct Kept {
 }
 
 impl Kept {
+    /// The bytes of all.
+    fn all_bytes(&self) -> f64 {
+        let packets = self.packets.iter();
+        packets.map(|incoming| incoming.packet.payload.len() as f64).sum()
+    }
+
     /// The bytes of the pictures after the keyframe.
     fn bytes(&self) -> usize {
         let timestamp = |incoming: &Arc<Incoming>| incoming.packet.header.timestamp;
@@ -57,9 +67,7 @@ impl Router {
 
     /// A subscription begins.
     pub(super) fn begin(&mut self, room: RoomKey, key: SubscriptionKey) {
-        if !self.beginning.contains(&(room, key)) {
-            self.beginning.push((room, key));
-        }
+        self.beginning.push((room, key));
     }
 
     /// Does what is to be done for subscriptions that begin: by `deliver` they are brought what was kept. To be called after
@@ -69,17 +77,35 @@ impl Router {
         now: Instant,
         mut deliver: impl FnMut(&mut PeerLine, &Arc<Incoming>) -> Delivery,
     ) {
-        let mut brought: HashMap<PeerKey, usize> = HashMap::new();
-        for (room, key) in std::mem::take(&mut self.beginning) {
+        let (mut begun, mut brought) = (HashSet::new(), HashMap::<PeerKey, usize>::new());
+        let beginning = std::mem::take(&mut self.beginning).into_iter();
+        for (room, key) in beginning.filter(|(_, key)| begun.insert(*key)) {
             let kept = self.kept_for(now, room, key).filter(|kept| {
                 let brought = brought.entry(kept.peer).or_default();
-                *brought += kept.bytes();
-                *brought <= MOST_AT_ONCE
+                let with_it = *brought + kept.bytes();
+                let is_little = with_it <= MOST_AT_ONCE && self.take_from_budget(now, kept);
+                if is_little {
+                    *brought = with_it;
+                }
+                is_little
             });
             if !kept.is_some_and(|kept| self.replay(key, &kept, &mut deliver)) {
                 self.request_keyframe_for(now, room, key);
             }
         }
+    }
+
+    /// `false`: its client was brought too much of late.
+    fn take_from_budget(&mut self, now: Instant, kept: &Kept) -> bool {
+        let Some(member) = self.members.get_mut(kept.peer) else {
+            return false;
+        };
+        let (budget, bytes) = (&mut member.catches_up, kept.all_bytes());
+        let is_within = budget.has(now, bytes);
+        if is_within {
+            budget.spend(bytes);
+        }
+        is_within
     }
 
     /// What a subscription can begin with. Where a line is known to be narrow, it is not sent more than it has to.
@@ -112,12 +138,16 @@ impl Router {
         if let (FarEnd::Peer(line), Some(newest)) = (subscription.far_end(), kept.packets.last()) {
             line.stream.catch_up(newest);
         }
+        let mut is_first = true;
         kept.packets.iter().all(|incoming| {
             let take = subscription.take(kept.encoding, incoming.is_keyframe);
             let FarEnd::Peer(line) = subscription.far_end() else {
                 return false;
             };
-            take == Take::Send && deliver(line, incoming) != Delivery::NeedsKeyframe
+            let delivery = deliver(line, incoming);
+            // Later ones may be left out: not everyone is sent all frames.
+            let has_no_room = std::mem::take(&mut is_first) && delivery == Delivery::Dropped;
+            take == Take::Send && delivery != Delivery::NeedsKeyframe && !has_no_room
         })
     }
 }

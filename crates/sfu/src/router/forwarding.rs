@@ -68,6 +68,7 @@ impl Router {
         }
         let too_much = track.spend(now, &mut room.inflow, packet.payload.len());
         if too_much.is_some() {
+            track.layers.skip(layer);
             return too_much;
         }
         let captured = track.captured(&mut member.clock, layer, &packet, &params);
@@ -130,7 +131,7 @@ impl Router {
             }
             // Also what comes before a keyframe that is late.
             MediaKind::Video if taken.is_wanted => track.layers.keep(layer, incoming),
-            MediaKind::Video => {}
+            MediaKind::Video => track.layers.skip(layer),
         }
         taken
     }

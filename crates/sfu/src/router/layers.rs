@@ -200,6 +200,11 @@ impl Layers {
         self.encodings[layer].history.keep(incoming);
     }
 
+    /// A packet is not kept: nobody is sent it.
+    pub(super) fn skip(&mut self, layer: EncodingIndex) {
+        self.encodings[layer].history.skip();
+    }
+
     /// Forgets what was kept: nothing comes for a while.
     pub(super) fn forget_sent(&mut self) {
         self.encodings.iter_mut().for_each(|layer| layer.history.clear());

@@ -51,12 +51,14 @@ pub(crate) use outgoing_stream::Prepared;
 pub(crate) use subscription::PeerLine;
 pub(crate) use track::Published;
 
+use crate::bucket::Bucket;
 use crate::budget::Budget;
 use crate::config::Limits;
 use crate::ids::{PeerKey, RoomId, RoomKey, SubscriptionKey, TrackKey, UserId};
 use crate::rtp::SenderClock;
 use crate::timers::Timers;
 use bandwidth::{Bandwidth, BandwidthStats};
+use beginning::A_SECOND;
 use inflow::Inflow;
 use recorded::Recorded;
 use recording::Stopped;
@@ -90,6 +92,8 @@ struct Member {
     videos: Vec<TrackKey>,
     /// How much it can be sent, where its line has shown a limit.
     bandwidth: Option<Bandwidth>,
+    /// Bounds the bytes of what was kept that it is sent.
+    catches_up: Bucket,
 }
 
 impl Member {
@@ -217,6 +221,7 @@ impl Router {
                 clock: SenderClock::default(),
                 videos: Vec::new(),
                 bandwidth: None,
+                catches_up: Bucket::new(A_SECOND, now),
             },
         );
     }

@@ -102,6 +102,11 @@ impl History {
         packets.collect()
     }
 
+    /// A packet came that is not kept: nothing can begin with what was kept before it.
+    pub(crate) fn skip(&mut self) {
+        self.stream = None;
+    }
+
     /// Forgets all: nothing comes for a while.
     pub(crate) fn clear(&mut self) {
         *self = Self::default();
@@ -174,6 +179,10 @@ mod tests {
         assert_eq!(stretch(&history, now), None);
         history.keep(&packet(2, 6, 2, true, now));
         assert_eq!(stretch(&history, now), Some(vec![6]));
+        history.skip();
+        assert_eq!(stretch(&history, now), None, "one came that is not kept");
+        history.keep(&packet(2, 8, 3, true, now));
+        assert_eq!(stretch(&history, now), Some(vec![8]));
         history.clear();
         assert_eq!(stretch(&history, now), None);
     }

@@ -6,7 +6,7 @@ use std::time::Instant;
 use super::incoming::Incoming;
 
 /// The time between late pictures is so many times shorter: half a second takes two milliseconds, and they keep their order.
-const SHORTER: u32 = 256;
+const SHORTER: i32 = 256;
 
 /// See the module.
 #[derive(Debug, Default, Clone, Copy)]
@@ -40,8 +40,10 @@ impl Squeeze {
         let timestamp = incoming.packet.header.timestamp;
         match self.newest {
             Some(newest) if *incoming.packet.seq_no <= newest.sequence => {
-                let early = newest.timestamp.wrapping_sub(timestamp);
-                (newest.timestamp.wrapping_sub(early / SHORTER), newest.captured)
+                // Less than nothing where frames are not sent in the order in which they are shown.
+                let early = newest.timestamp.wrapping_sub(timestamp).cast_signed();
+                let squeezed = (early / SHORTER).cast_unsigned();
+                (newest.timestamp.wrapping_sub(squeezed), newest.captured)
             }
             _ => (timestamp, incoming.captured),
         }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::super::beginning::A_SECOND;
 use super::course::{Course, Sent, TICKS, upto};
 
 /// A course in which Ana is recorded, so that her video is kept while Ben is not sent it.
@@ -122,4 +123,30 @@ fn no_more_frames_are_begun_with_than_are_sent() {
         !steps.is_empty() && steps.iter().all(|step| step.abs_diff(expected) <= 1),
         "{steps:?}"
     );
+}
+
+#[test]
+fn who_turns_to_and_fro_is_brought_a_bounded_number_of_bytes() {
+    let mut course = recorded(530);
+    (0..30).for_each(|_| course.step(0.0));
+    let begun = course.now;
+    for turn in 0..4_000 {
+        course.set_paused(turn % 2 == 0);
+        if turn % 40 == 0 {
+            course.step(0.0);
+        }
+    }
+    let passed = (course.now - begun).as_secs_f64();
+    let bytes: usize = course.caught_up.iter().flatten().map(|sent| sent.bytes).sum();
+    let most = f64::from(A_SECOND) * (1.0 + passed);
+    assert!((most / 2.0..=most).contains(&(bytes as f64)), "{bytes} in {passed} s");
+}
+
+#[test]
+fn what_was_not_kept_is_not_taken_for_all() {
+    // The recording keeps the largest picture, nobody but Ben the smallest.
+    let mut course = recorded(540);
+    course.view(Some(180));
+    run(&mut course, 2_000, 0.0);
+    check_stream(&course.sent, false);
 }

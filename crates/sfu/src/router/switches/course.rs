@@ -37,6 +37,7 @@ pub(super) struct Sent {
     pub(super) begins_frame: bool,
     pub(super) begins_keyframe: bool,
     pub(super) captured: Instant,
+    pub(super) bytes: usize,
 }
 
 impl Sent {
@@ -74,6 +75,7 @@ impl Sent {
             begins_frame: payload.first().is_some_and(|first| first & 0x10 != 0),
             begins_keyframe: outgoing.incoming.is_keyframe && !payload.is_empty(),
             captured: outgoing.captured,
+            bytes: payload.len(),
         }
     }
 }
