@@ -86,7 +86,7 @@ class Hub:
         self._keys = keys
         self._guesses = guesses
         self._connections = Connections(audit, keys.now)
-        self._joins = SharedLimit("join of", round(settings.calls_per_second / ANOTHER_JOIN), take)
+        self._joins = SharedLimit("join of", _joins_per_second(settings), take)
         self._rates = UserRates(settings.calls_per_second, settings.burst, settings.limited_for)
         self._tasks = Tasks()
         self._stopping = False
@@ -381,6 +381,12 @@ class Hub:
             self._meetings.tell(connection.meeting, inputs.ConnectionClosed(connection.id))
         self._connections.remove(connection)
         connection.belongs_to_nobody(self._rates, time.monotonic())
+
+
+def _joins_per_second(settings: HubSettings) -> int:
+    """Of one user at all web workers; 0: any number."""
+    rate = settings.calls_per_second
+    return max(1, round(rate / ANOTHER_JOIN)) if rate else 0
 
 
 def _cost(connection: Connection, event: str) -> int:
