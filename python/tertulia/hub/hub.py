@@ -234,7 +234,7 @@ class Hub:
 
     async def settings_changed(self, room: RoomId, settings: Settings) -> None:
         """The room's settings were changed in SQL to these: they hold from now on in its meeting."""
-        await self._steps.settings_changed(room, settings)
+        self._steps.settings_changed(room, settings)
         await self._meetings.ask(room, lambda request: inputs.SettingsChanged(request, settings))
 
     async def start_recording(self, room: RoomId, recording: RecordingId, layout: Layout, by: str) -> None:
