@@ -43,9 +43,11 @@ class RateLimit:
         return too_many(self._rate, owes / self._rate) if owes > 0 else None
 
     def charge(self, name: str, now: float, cost: int) -> None:
-        """Count ``cost`` requests that have been served already; a bucket owes one such charge at most."""
+        """Count ``cost`` requests that have been served already. A bucket owes one such charge at most by that, and no
+        less than it owed before."""
         if self._rate:
-            self._keep(name, max(-float(cost), self._tokens(name, now) - cost), now)
+            tokens = self._tokens(name, now)
+            self._keep(name, max(min(tokens, -float(cost)), tokens - cost), now)
 
     def owe(self, name: str, now: float, debt: int) -> None:
         """``name`` owes so many requests at least; none: of no effect."""

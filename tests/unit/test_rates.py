@@ -56,6 +56,15 @@ def test_a_bucket_owes_one_charge_at_most() -> None:
     assert limit.take("a", 4.0) is None
 
 
+def test_a_charge_forgives_nothing() -> None:
+    limit = RateLimit(1)
+    limit.owe("a", 0.0, 100)
+    limit.charge("a", 0.0, 10)
+    owed = limit.owed("a", 0.0)
+    assert owed is not None
+    assert owed.retry_after == 100
+
+
 def test_who_is_charged_owes_and_who_only_asks_does_not() -> None:
     limit = RateLimit(1)
     assert limit.owed("a", 0.0) is None

@@ -34,6 +34,8 @@ NODES_EVERY_MISSED: Final = 0.1
 """The same while clients miss the media of a node."""
 QUOTAS_EVERY: Final = 3.0
 """Seconds: how long a changed quota takes to reach running meetings."""
+RECORDS_EVERY: Final = 3.0
+"""Seconds after which a record that Redis did not take is written again, and one with changed quotas."""
 FIGURES_EVERY: Final = 1.0
 """Seconds: several times as often as anyone reads them."""
 REAPED_AT_ONCE: Final = 20
@@ -43,7 +45,7 @@ _log = structlog.get_logger(__name__)
 
 
 class Clock:
-    """Five loops; each goes on after Redis or SQL was away."""
+    """Six loops; each goes on after Redis or SQL was away."""
 
     def __init__(
         self,
@@ -74,6 +76,7 @@ class Clock:
         tasks.spawn(_repeat(lambda: settings.seat / 6, self._sweep))
         tasks.spawn(_repeat(lambda: settings.reap, self._reap))
         tasks.spawn(_repeat(lambda: QUOTAS_EVERY, self._read_quotas))
+        tasks.spawn(_repeat(lambda: RECORDS_EVERY, self._steps.keep_records))
         tasks.spawn(_repeat(lambda: FIGURES_EVERY, _settle_figures))
 
     def _until_nodes(self) -> float:

@@ -86,7 +86,7 @@ class Hub:
         self._keys = keys
         self._guesses = guesses
         self._connections = Connections(audit, keys.now)
-        self._joins = SharedLimit("join of", round(settings.calls_per_second / ANOTHER_JOIN), take)
+        self._joins = SharedLimit("join of", _joins_per_second(settings), take)
         self._rates = UserRates(settings.calls_per_second, settings.burst, settings.limited_for)
         self._tasks = Tasks()
         self._stopping = False
@@ -234,7 +234,7 @@ class Hub:
 
     async def settings_changed(self, room: RoomId, settings: Settings) -> None:
         """The room's settings were changed in SQL to these: they hold from now on in its meeting."""
-        await self._steps.settings_changed(room, settings)
+        self._steps.settings_changed(room, settings)
         await self._meetings.ask(room, lambda request: inputs.SettingsChanged(request, settings))
 
     async def start_recording(self, room: RoomId, recording: RecordingId, layout: Layout, by: str) -> None:
@@ -381,6 +381,12 @@ class Hub:
             self._meetings.tell(connection.meeting, inputs.ConnectionClosed(connection.id))
         self._connections.remove(connection)
         connection.belongs_to_nobody(self._rates, time.monotonic())
+
+
+def _joins_per_second(settings: HubSettings) -> int:
+    """Of one user at all web workers; 0: any number."""
+    rate = settings.calls_per_second
+    return max(1, round(rate / ANOTHER_JOIN)) if rate else 0
 
 
 def _cost(connection: Connection, event: str) -> int:

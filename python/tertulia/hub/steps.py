@@ -17,12 +17,12 @@ from tertulia.db.directory import Directory
 from tertulia.db.recordings import Recordings
 from tertulia.errors import BadToken, NotFound, TertuliaError, Unavailable, UserRemoved
 from tertulia.hub.answering import Answering
-from tertulia.hub.tasks import Tasks
+from tertulia.hub.tasks import Tasks, for_each
 from tertulia.ids import RoomId, TenantId, UserId
 from tertulia.room import steps
 from tertulia.room.answers import Answer, Ongoing, RoomRecord
 from tertulia.room.quotas import Quotas
-from tertulia.room.records import KnownRecords, KnownVoid
+from tertulia.room.records import KnownRecords, KnownVoid, SharedRecord
 from tertulia.state.rooms import RoomState
 from tertulia.state.seats import Seat, TenantSeats
 from tertulia.tokens import RoomClaims
@@ -32,8 +32,10 @@ AT_ONCE: Final = 200
 keep-alive interval, and then nobody expires; all at once, the calls of clients would wait behind them."""
 
 PATIENCE: Final = 0.5
-"""Seconds that who comes back to a seat waits for SQL where the record of the room is known, here or to Redis; others
-look so often whether it answers at all."""
+"""Seconds that who comes back to a seat waits for SQL where the record of the room is known, here or to Redis, and who
+finds out whether it is back; others look so often whether it answers at all."""
+KEPT_AT_ONCE: Final = 20
+"""Records that are written to Redis again: SQL has to be asked for each."""
 
 _Run = Callable[[RoomId, Any], Awaitable[Answer]]
 
@@ -150,23 +152,26 @@ class Steps:
         """The room's record, for whoever joins by ``claims``; as it is known if SQL is away.
 
         A slow SQL is waited for, since it may have banned them, but not by whoever has a seat: what ends that is said
-        in Redis too.
+        in Redis too. While it is away, one at a time finds out whether it is back.
 
         Raises:
             NotFound, BadToken
             Unavailable: it is not known.
         """
-        is_away, is_asked = self._sql.is_away(time.monotonic()), self._sql.is_asked()
-        known = await self._as_known(room, tenant, claims) if is_away else None
-        if known is not None and is_asked:
-            return known
-        reading = self._tasks.spawn(self._try_to_read(room, tenant, claims))  # also of use to others: is SQL back?
-        if known is not None:
-            return known
-        await asyncio.wait([reading], timeout=PATIENCE)
-        is_back = not reading.done() and await self._has_seat(room, claims)
+        began = time.monotonic()
+        is_away = self._sql.is_away(began)
+        if is_away and self._sql.is_asked():
+            known = await self._as_known(room, tenant, claims)
+            if known is not None:
+                return known
+        self._sql.begin(began)
+        reading = self._tasks.spawn(self._try_to_read(began, room, tenant, claims))
+        is_seated = is_away and await self._has_seat(room, claims)
+        if not is_seated:
+            await asyncio.wait([reading], timeout=PATIENCE)
+            is_seated = not reading.done() and await self._has_seat(room, claims)
         while not reading.done():
-            if is_back or self._sql.is_away(time.monotonic()):
+            if is_seated or self._sql.is_away(time.monotonic()):
                 known = await self._as_known(room, tenant, claims)
                 if known is not None:
                     return known
@@ -197,13 +202,11 @@ class Steps:
         return known
 
     async def _try_to_read(
-        self, room: RoomId, tenant: TenantId | None, claims: RoomClaims | None
+        self, began: float, room: RoomId, tenant: TenantId | None, claims: RoomClaims | None
     ) -> RoomRecord | TertuliaError:
-        began = time.monotonic()
-        self._sql.begin(began)
         found: RoomRecord | TertuliaError
         try:
-            found = await self._read_record(room, tenant, claims)
+            _, found = await self._read_record(room, tenant, claims)
         except (NotFound, BadToken) as e:
             found = e
         except BaseException as e:
@@ -217,32 +220,43 @@ class Steps:
     async def _has_seat(self, room: RoomId, claims: RoomClaims | None) -> bool:
         return claims is not None and await self._rooms.participant(room, claims.user_id) is not None
 
-    async def settings_changed(self, room: RoomId, settings: Settings) -> None:
-        """SQL has these settings of a room."""
+    def settings_changed(self, room: RoomId, settings: Settings) -> None:
+        """SQL has these settings of a room; Redis will have them soon."""
         self._known.changed(room, settings)
+        self._tasks.spawn(self._keep_anew(room))
+
+    async def keep_records(self) -> None:
+        """Write the records of which Redis may have older ones."""
+        await for_each(self._known.ahead(), self._keep_anew, KEPT_AT_ONCE)
+
+    async def _keep_anew(self, room: RoomId) -> None:
         try:
             await self._read_anew(room)
         except TertuliaError as e:
-            _log.warning("changed settings are not in Redis yet", room=room, error=e.message)
+            _log.warning("the record of a room is not in Redis yet", room=room, error=e.message)
 
     async def _read_anew(self, room: RoomId) -> RoomRecord:
         """The record, which has changed: for Redis, too. Every hub with members reads and writes it after each change,
         so that the last one to write has read all of them."""
-        record = await self._read_record(room, None)
-        shared = self._known.shared(room)
-        if shared is not None:
-            try:
-                await self._rooms.keep_record(room, shared)
-            except Unavailable as e:
-                _log.warning("changed settings are not in Redis yet", room=room, error=e.message)
+        tenant, record = await self._read_record(room, None)
+        shared = SharedRecord.of(tenant, record)
+        try:
+            await self._rooms.keep_record(room, shared)
+        except Unavailable as e:
+            self._known.not_kept(room)
+            _log.warning("the record of a room is not in Redis yet", room=room, error=e.message)
+        else:
+            self._known.kept(room, shared)
         return record
 
-    async def _read_record(self, room: RoomId, tenant: TenantId | None, claims: RoomClaims | None = None) -> RoomRecord:
+    async def _read_record(
+        self, room: RoomId, tenant: TenantId | None, claims: RoomClaims | None = None
+    ) -> tuple[TenantId, RoomRecord]:
         asked = self._known.ask()
         try:
             found, removals, quotas = await self._admissions.record(room, tenant, claims)
         except NotFound:
-            self._known.gone(room)
+            self._known.gone(room, asked, tenant)
             raise
         except BadToken:
             if claims is not None:
@@ -257,7 +271,7 @@ class Steps:
             quotas=quotas,
         )
         self._known.read(room, asked, found.tenant_id, record)
-        return record
+        return found.tenant_id, record
 
     async def _leave(self, room: RoomId, step: steps.Leave) -> Answer:
         left = await self._rooms.leave(room, step.user, step.connection, step.reason)

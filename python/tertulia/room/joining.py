@@ -6,7 +6,7 @@
                         ▲                             │ the session is closed
                         └──── RereadingRecord ◀── DroppingState
 
-A join of a session that SQL knows to be open skips the middle, and so does one of a user who has a seat: the meeting is
+A join of a session that SQL knows to be open skips the middle, and so does one that returns to a seat: the meeting is
 on. What fails behind TakingSeat gives the seat up again.
 
 Whoever makes the state of an open session that Redis has lost may have read SQL before somebody was removed, or before
@@ -191,7 +191,7 @@ class Joiner:
         self._membership.admit(joined, joining.record.settings, joining.is_heard)
         self._listening.replay()
         is_known = joined.session_id == joining.record.session_id and not joined.first_of_session
-        if not is_known and joined.replaced is not None:
+        if not is_known and joined.resumed:
             self._join_unopened(joining, joined)
         elif not is_known:
             step = OpenSession(session_id=joined.session_id)

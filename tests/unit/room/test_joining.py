@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 import pytest
 from msgspec import Raw
 from msgspec.structs import replace
 
 from tertulia.contract.settings import Settings
-from tertulia.errors import QuotaExceeded, RoleNotAllowed, RoomFull, Unavailable
+from tertulia.errors import QuotaExceeded, RoleNotAllowed, RoomFull, Unavailable, UserRemoved
 from tertulia.ids import NodeId, SessionId, TenantId, UserId
 from tertulia.room import effects, inputs, steps
-from tertulia.room.answers import Reading
+from tertulia.room.answers import Ongoing, Reading
 from tertulia.room.commands import Close, Limit
 from tertulia.room.effects import Tell
 from tertulia.room.messages import EndedMessage, EventMessage, JoinedMessage, ReadMessage
@@ -354,6 +356,43 @@ def test_the_same_user_again_takes_the_seat() -> None:
     assert core.events("b") == []
     assert [type(e.command) for e in core.of(effects.Tell)] == [Close]
     assert [e.connection for e in core.of(effects.Sat)] == ["a2"]
+
+
+def _take_over(core: Core, **fields: Any) -> None:
+    """Ann comes by another connection, by a record that does not know the session."""
+    core.record = replace(core.record, session_id=None)
+    core.ask_to_join("ann", "a2")
+    core.answer(steps.Join, core.joined([], replaced=member("ann", "a", HERE), **fields))
+
+
+def test_who_takes_over_a_seat_in_a_session_that_sql_has_closed_begins_anew() -> None:
+    core = Core()
+    _take_over(core)
+    core.answer(steps.OpenSession, False)
+    assert core.step(steps.End).session_id == SESSION
+    assert core.answers("a2") == []
+
+
+def test_who_takes_over_a_seat_in_a_lost_state_may_have_been_removed() -> None:
+    core = Core()
+    _take_over(core, session_unread=True)
+    core.answer(steps.OpenSession, True)
+    core.answer(steps.ReadSession, Ongoing(None, {UserId("ann"): 0}))
+    core.answer(steps.Leave, core.left("ann", 0))
+    assert core.answers("a2") == [UserRemoved]
+
+
+def test_who_takes_over_a_seat_while_sql_is_away_has_it() -> None:
+    core = Core()
+    _take_over(core)
+    core.fail(steps.OpenSession, Unavailable("away"))
+    assert core.result("a2").user_id == "ann"
+
+
+def test_who_returns_to_a_seat_waits_for_no_sql() -> None:
+    core = Core()
+    _take_over(core, resumed=True)
+    assert core.result("a2").user_id == "ann"
 
 
 def test_a_seat_that_is_taken_before_the_answer() -> None:

@@ -15,6 +15,7 @@ from tertulia.tokens import Admission, RoomClaims
 ROOM, OURS, THEIRS = RoomId("room"), TenantId("ours"), TenantId("theirs")
 SESSION = SessionId("session")
 RECORD = RoomRecord(host_user_id=UserId("host"), settings=Settings(), session_id=None, recording=None)
+SHARED = SharedRecord.of(OURS, RECORD)
 
 
 def test_a_record_is_as_it_was_read_and_for_its_tenant_only() -> None:
@@ -23,8 +24,21 @@ def test_a_record_is_as_it_was_read_and_for_its_tenant_only() -> None:
     known.read(ROOM, known.ask(), OURS, RECORD)
     assert known.find(ROOM, OURS) == known.find(ROOM, None) == RECORD
     assert known.find(ROOM, THEIRS) is None
-    known.gone(ROOM)
+    known.gone(ROOM, known.ask(), THEIRS)
+    assert known.find(ROOM, OURS) == RECORD
+    known.gone(ROOM, known.ask(), OURS)
     assert known.find(ROOM, OURS) is None
+
+
+def test_a_room_that_is_gone_comes_back_by_no_older_reading() -> None:
+    known = KnownRecords()
+    before, asked, after = known.ask(), known.ask(), known.ask()
+    known.gone(ROOM, asked, None)
+    known.read(ROOM, before, OURS, RECORD)
+    assert known.find(ROOM, OURS) is None
+    known.read(ROOM, after, OURS, RECORD)
+    known.gone(ROOM, asked, None)
+    assert known.find(ROOM, OURS) == RECORD, "it was made since"
 
 
 def test_a_session_that_this_hub_opens_or_closes_is_known() -> None:
@@ -134,6 +148,55 @@ def test_a_session_that_was_opened_or_closed_is_newer_than_what_was_asked_before
     assert known.find(ROOM, OURS) == RECORD
 
 
+def test_a_session_that_was_opened_or_closed_says_nothing_of_the_settings() -> None:
+    known = KnownRecords()
+    known.read(ROOM, known.ask(), OURS, RECORD)
+    changed = replace(RECORD, settings=Settings(locked=True))
+    asked = known.ask()
+    known.opened(ROOM, SESSION)
+    known.read(ROOM, asked, OURS, changed)
+    assert known.find(ROOM, OURS) == replace(changed, session_id=SESSION)
+    asked = known.ask()
+    known.closed(ROOM, SESSION)
+    known.read(ROOM, asked, OURS, replace(RECORD, session_id=SESSION, removals={UserId("bob"): 1}))
+    assert known.find(ROOM, OURS) == RECORD
+
+
+def test_what_redis_may_not_have_is_kept_in_mind() -> None:
+    known = KnownRecords()
+    known.kept(ROOM, SHARED)
+    known.not_kept(ROOM)
+    known.read(ROOM, known.ask(), OURS, RECORD)
+    assert known.ahead() == [], "whoever joined the room has written that"
+    known.not_kept(ROOM)
+    assert known.ahead() == [ROOM]
+    known.kept(ROOM, SHARED)
+    known.changed(ROOM, Settings(locked=True))
+    assert known.ahead() == [ROOM]
+    known.kept(ROOM, SHARED)
+    assert known.ahead() == [ROOM], "it was changed since"
+    known.kept(ROOM, replace(SHARED, settings=Settings(locked=True)))
+    assert known.ahead() == []
+    known.read_quotas(ROOM, OURS, Quotas(people=3))
+    assert known.ahead() == [ROOM]
+    known.read(ROOM, known.ask(), OURS, RECORD)
+    known.kept(ROOM, SHARED)
+    assert known.ahead() == []
+    known.read(ROOM, known.ask(), OURS, replace(RECORD, settings=Settings(locked=True)))
+    assert known.ahead() == [ROOM]
+    known.gone(ROOM, known.ask(), OURS)
+    assert known.ahead() == []
+
+
+def test_settings_that_redis_may_not_have_are_not_replaced_by_older_ones() -> None:
+    known = KnownRecords()
+    known.read(ROOM, known.ask(), OURS, RECORD)
+    known.changed(ROOM, Settings(locked=True))
+    assert known.heard(ROOM, SHARED).settings == Settings(locked=True)
+    known.kept(ROOM, replace(SHARED, settings=Settings(locked=True)))
+    assert known.heard(ROOM, SHARED).settings == Settings(), "another hub has changed them back"
+
+
 def test_what_redis_has_counts_for_the_settings_and_where_nothing_else_is_known() -> None:
     shared = SharedRecord(
         tenant_id=OURS, host_user_id=UserId("host"), settings=Settings(locked=True), quotas=Quotas(people=3)
@@ -146,6 +209,7 @@ def test_what_redis_has_counts_for_the_settings_and_where_nothing_else_is_known(
     assert known.find(ROOM, THEIRS) is None
     assert known.shared(ROOM) == shared
     read = replace(RECORD, session_id=SESSION)
+    known = KnownRecords()
     known.read(ROOM, known.ask(), OURS, read)
     assert known.heard(ROOM, shared) == replace(read, settings=Settings(locked=True))
     assert known.find(ROOM, OURS) == read, "what SQL has said stays"
