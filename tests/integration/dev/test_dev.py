@@ -15,8 +15,8 @@ import pytest
 import redis
 
 from bench.idle.measure import MEMORY_BAR, WAKEUPS_BAR, measure
-from bench.idle.processes import tree
 from tests.integration import servers
+from tests.processes import tree
 
 PARTS = ("valkey-server", " sfu", " web", " recorder")
 HOST = "6f1c0000-0000-4000-8000-000000000001"
