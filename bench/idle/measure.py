@@ -7,8 +7,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.idle.processes import Process, tree
 from tests.integration import servers
+from tests.processes import Process, tree
 
 CPU_BAR = 0.02
 """Of one core."""

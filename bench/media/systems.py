@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from bench.idle import processes
 from bench.media.namespaces import SFU, Namespaces
 from tertulia.dev import valkey
+from tests import processes
 from tests.integration import servers
 
 LIVEKIT: Final = "v1.13.5"

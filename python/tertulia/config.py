@@ -155,7 +155,7 @@ class Config:
         values.listener,
         None,
         _WEB,
-        "where /metrics, /docs and /openapi.json are: 127.0.0.1:9090; else at the public port",
+        "where /metrics, /docs and /openapi.json are: 127.0.0.1:8479; else at the public port",
     )
     data_dir: Path = _setting(
         values.directory,

@@ -21,7 +21,7 @@ from tertulia.app import Web, behind_proxies, build_web
 from tertulia.config import Config
 from tertulia.errors import ConfigError, Unavailable
 from tertulia.http.gate import Gate, open_gate, public_gate
-from tertulia.http.listening import bind, bind_public, in_url
+from tertulia.http.listening import bind, bind_operator, bind_public, in_url
 from tertulia.http.metrics import forget_dead_workers
 from tertulia.http.server import paced_http
 from tertulia.process import descriptors, pulse
@@ -76,7 +76,7 @@ async def _serve(config: Config, listener: socket.socket) -> None:
             _Server(_internal_config(config, web), internal),
         ]
         if config.operator_listen is not None:
-            operator = bind_public(*config.operator_listen, is_shared=True)
+            operator = bind_operator(*config.operator_listen, is_shared=True)
             servers.append(_Server(_server_config(config, web, web.complete), operator))
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()

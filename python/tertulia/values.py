@@ -87,11 +87,11 @@ def _site(value: str, otherwise: str) -> str:
 
 
 def listener(value: str) -> tuple[str, int]:
-    """An address to listen on: ``127.0.0.1:9090``, ``[::1]:9090``."""
+    """An address to listen on: ``127.0.0.1:8479``, ``[::1]:9090``."""
     host, colon, port = value.rpartition(":")
     host = host.removeprefix("[").removesuffix("]") if host.startswith("[") else host
     if not colon:
-        raise ValueError("must be an IP address and a port, such as 127.0.0.1:9090")
+        raise ValueError("must be an IP address and a port, such as 127.0.0.1:8479")
     return ip_address(host), whole_number(1, 65535)(port)
 
 

@@ -29,8 +29,11 @@ SLACK: Final = 0.5
 PAGE_SLACK: Final = 1.0
 """Seconds that tests allow, for a machine that is busy with others; Chromium needs more of it."""
 STARVED: Final = 0.3
-"""Seconds of lag: a call that fails in which the callers were so short of CPU does not count."""
+PAGE_STARVED: Final = 0.6
+STARVED_SHARE: Final = 0.2
+"""A call counts if the lag of the callers, and of the page, is not above so many seconds, or this share of the bar."""
 ATTEMPTS: Final = 3
+"""To have a call that counts."""
 
 
 @dataclass
@@ -63,15 +66,20 @@ class Call:
         users = {caller.user for caller in self.callers}
         return next(hub for user, hub in (await self._hubs()).items() if user not in users)
 
-    async def have_left(self, hub: str) -> None:
-        """Wait until all who were connected to a web worker that is gone have their seats by another."""
-        began, waiting = time.monotonic(), {user for user, by in (await self._hubs()).items() if by == hub}
+    async def users_of(self, hub: str) -> set[str]:
+        """Who is connected to a web worker."""
+        return {user for user, by in (await self._hubs()).items() if by == hub}
+
+    async def have_left(self, hub: str, users: set[str]) -> None:
+        """Wait until all these have their seats by another web worker than this, which is gone."""
+        began, waiting = time.monotonic(), set(users)
         async with asyncio.timeout(RECOVERS_WITHIN):
             while waiting:
                 await asyncio.sleep(LOOK)
-                still = {user for user, by in (await self._hubs()).items() if by == hub}
-                self.waits += [time.monotonic() - began] * len(waiting - still)
-                waiting &= still
+                hubs = await self._hubs()
+                back = {user for user in waiting if hubs.get(user, hub) != hub}
+                self.waits += [time.monotonic() - began] * len(back)
+                waiting -= back
 
     async def is_whole(self) -> bool:
         """Whether Redis has just these people, each once."""
@@ -133,9 +141,21 @@ class Outcome(NamedTuple):
     wrong: list[str]
     """What may not be in any call."""
 
+    def starved(self, bar: Bar) -> list[str]:
+        """Who was so short of CPU that the pauses say nothing of the servers."""
+        lags = (("the callers", self.lag, STARVED), ("the page", self.page_lag, PAGE_STARVED))
+        return [
+            f"this machine is too busy to tell: {who} stood still for {lag:.2f} s"
+            for who, lag, most in lags
+            if lag > max(most, bar.seconds * STARVED_SHARE)
+        ]
+
     def flaws(self, fault: Fault, slack: float = 0.0, page_slack: float = 0.0) -> list[str]:
         """Everything that is not as it should be. The slack is seconds for a machine that is busy with other things."""
-        found, bar = list(self.wrong), fault.bar
+        return self.wrong + (self.starved(fault.bar) or self._too_long(fault, slack, page_slack))
+
+    def _too_long(self, fault: Fault, slack: float, page_slack: float) -> list[str]:
+        found, bar = [], fault.bar
         if (pause := of_100(self.pauses, bar.share)) > bar.seconds + self.lag + slack:
             found.append(f"media pauses for {pause:.2f} s")
         if (pause := self.in_page[-1]) > bar.seconds + self.page_lag + page_slack:
@@ -146,15 +166,21 @@ class Outcome(NamedTuple):
 
 
 async def goes_on(fault: Fault, site: Site) -> None:
-    """The test that a call goes on under a fault. The bars are those of docs/operations.md, and some slack."""
-    flaws: list[str] = []
-    for _ in range(ATTEMPTS):
-        outcome = await under(fault, site, PEOPLE)
-        sys.stdout.write(f"{fault.name}: {outcome}\n")
-        flaws = outcome.flaws(fault, SLACK, PAGE_SLACK)
-        if not flaws or outcome.lag < STARVED:
+    """The test that a call goes on under a fault. The bars are those of docs/operations.md, and some slack. Only pauses
+    are measured again, where this machine was too busy."""
+    outcome = await _outcome(fault, site)
+    for _ in range(ATTEMPTS - 1):
+        if outcome.wrong or not outcome.starved(fault.bar):
             break
-    assert flaws == []
+        outcome = await _outcome(fault, site)
+    flaws = outcome.flaws(fault, SLACK, PAGE_SLACK)
+    assert not flaws, "; ".join(flaws)
+
+
+async def _outcome(fault: Fault, site: Site) -> Outcome:
+    outcome = await under(fault, site, PEOPLE)
+    sys.stdout.write(f"{fault.name}: {outcome}\n")
+    return outcome
 
 
 def site_of_calls(directory: Path) -> AbstractContextManager[Site]:

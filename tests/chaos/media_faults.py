@@ -105,8 +105,9 @@ async def worker_stands_still(call: Call) -> None:
 
 async def _worker_gone(call: Call, number: signal.Signals) -> None:
     hub = await call.hub_of_viewer()
-    os.kill(await call.site.process_of(call.redis, hub), number)
-    await call.have_left(hub)
+    users, process = await call.users_of(hub), await call.site.process_of(call.redis, hub)
+    os.kill(process, number)
+    await call.have_left(hub, users)
 
 
 # --- Redis and PostgreSQL
@@ -194,8 +195,8 @@ BACK: Final = Bar(seconds=1.5, share=95)
 """A node is gone: its clients notice, and go to another."""
 SEAMLESS: Final = Bar(seconds=0.2, share=100)
 """Media does not notice."""
-STARTED_AGAIN: Final = Bar(seconds=15.0, share=100)
-"""All has to start, and the page waits for up to 8 s between two attempts to return."""
+STARTED_AGAIN: Final = Bar(seconds=10.0, share=100)
+"""All has to start, and the page waits for up to 3 s between two attempts to return."""
 
 NODE_KILLED: Final = Fault("SFU node: kill -9", node_killed, BACK)
 EVERYTHING_KILLED: Final = Fault("everything: kill -9, and started again at once", everything_killed, STARTED_AGAIN)

@@ -19,11 +19,11 @@ from typing import Any
 import httpx
 import msgspec
 
-from bench.idle.processes import below
 from tertulia.ids import RoomId
 from tertulia.redis.client import Redis
 from tertulia.state import keys, registry
 from tests.integration import servers
+from tests.processes import below
 
 KEEP_ALIVE = 2
 """Seconds. Three missed end a seat: short for a test, long for a busy machine."""

@@ -24,7 +24,7 @@ _WATCH: Final = """() => {
     for (const tile of document.querySelectorAll(".tile")) {
       const name = tile.getAttribute("aria-label");
       const frames = tile.querySelector("video")?.getVideoPlaybackQuality().totalVideoFrames ?? 0;
-      if (!name.startsWith("Caller") || frames === 0 || frames === newest.get(name)?.frames) continue;
+      if (!name?.startsWith("Caller") || frames === 0 || frames === newest.get(name)?.frames) continue;
       window.pauses[name] = Math.max(window.pauses[name] ?? 0, now - (newest.get(name)?.at ?? now));
       newest.set(name, { frames, at: now });
     }

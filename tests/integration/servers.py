@@ -24,9 +24,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from bench.idle.processes import below
 from tertulia.dev import valkey
 from tertulia.process.spawn import spawn
+from tests.processes import below
 
 START_SECONDS = 60.0
 """What starts in 3 s takes ten times that on a machine where ten others compile; twice that again is a failure."""
@@ -111,8 +111,8 @@ class Server:
         if self.process.poll() is None:
             left = [descriptor for pid in below(self.pid)[1:] if (descriptor := _pidfd(pid)) is not None]
             self.process.kill()
-            all_end(left)
-        self.process.wait(STOP_SECONDS)
+            self.process.wait(STOP_SECONDS)
+            assert all_end(left), f"something below {self.name} outlives it"
 
 
 def _pidfd(pid: int) -> int | None:

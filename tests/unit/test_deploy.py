@@ -63,7 +63,7 @@ def test_there_is_a_unit_for_each_service() -> None:
 def test_figures_and_documentation_are_not_at_the_public_port() -> None:
     said = settings(ROOT / "deploy" / "systemd" / "tertulia-web.service")["Environment"].split()
     given = dict(assignment.split("=", 1) for assignment in said)
-    assert load(given | {"TERTULIA_DATA_DIR": "/"}).operator_listen == ("127.0.0.1", 9090)
+    assert load(given | {"TERTULIA_DATA_DIR": "/"}).operator_listen == ("127.0.0.1", 8479)
 
 
 def coturn() -> list[str]:

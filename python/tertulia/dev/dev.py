@@ -19,7 +19,7 @@ from typing import Final
 from tertulia import config
 from tertulia.dev import valkey
 from tertulia.errors import ConfigError
-from tertulia.http.listening import bind_public, in_url
+from tertulia.http.listening import bind_operator, bind_public, in_url
 from tertulia.http.workers import STILL_SECONDS, SUPERVISED
 from tertulia.process.child import Child, ChildFailed
 from tertulia.process.supervisor import Supervisor
@@ -36,13 +36,15 @@ def run(environ: Mapping[str, str]) -> int:
     """Run until a signal to stop, and return the exit status. The settings are in ``environ``.
 
     Raises:
-        ConfigError: before anything is started: a setting is wrong, the port is taken, or the data directory is in use
+        ConfigError: before anything is started: a setting is wrong, a port is taken, or the data directory is in use
             or cannot be written.
         ChildFailed: a part could not start.
     """
     settings = config.load({**environ, "TERTULIA_OPEN": "true"})
     with bind_public(settings.host, settings.port) as free:
         port = free.getsockname()[1]
+    if settings.operator_listen is not None:
+        bind_operator(*settings.operator_listen).close()
     with _data_dir(settings.data_dir) as data:
         return asyncio.run(_serve(settings, port, data, _environment(environ)))
 

@@ -35,12 +35,24 @@ def bind_public(host: str, port: int, *, is_shared: bool = False) -> socket.sock
     Raises:
         ConfigError: it cannot be bound.
     """
+    return _bind(host, port, is_shared, f"another port, such as --port {port + 1}")
+
+
+def bind_operator(host: str, port: int, *, is_shared: bool = False) -> socket.socket:
+    """As :func:`bind`, for the address of what is not for clients.
+
+    Raises:
+        ConfigError: it cannot be bound.
+    """
+    return _bind(host, port, is_shared, "another TERTULIA_OPERATOR_LISTEN")
+
+
+def _bind(host: str, port: int, is_shared: bool, other: str) -> socket.socket:
     try:
         return bind(host, port, is_shared=is_shared)
     except OSError as e:
         raise ConfigError(
-            f"cannot listen on {host} port {port} ({e.strerror or e}): "
-            f"stop what listens there, or choose another port, such as --port {port + 1}"
+            f"cannot listen on {host} port {port} ({e.strerror or e}): stop what listens there, or choose {other}"
         ) from None
 
 

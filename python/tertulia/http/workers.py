@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Final
 
 from tertulia.config import PREFIX, Config
-from tertulia.http.listening import bind_public
+from tertulia.http.listening import bind_operator, bind_public
 from tertulia.process import notify, pulse
 from tertulia.process.child import Child
 from tertulia.process.lines import as_json, with_name
@@ -37,9 +37,10 @@ def run(config: Config, env: Mapping[str, str]) -> int:
         ConfigError: an address cannot be bound.
         ChildFailed: a worker could not start.
     """
-    for address in ((config.host, config.port), config.operator_listen):
-        if address is not None:
-            bind_public(*address).close()  # fails where anyone listens, also one that would share the port
+    # Fails where anyone listens, also one that would share the port.
+    bind_public(config.host, config.port).close()
+    if config.operator_listen is not None:
+        bind_operator(*config.operator_listen).close()
     is_text = config.log_format == "text" or (config.log_format == "auto" and sys.stderr.isatty())
     with bind_public(config.host, config.port, is_shared=True) as held, _figures(config.workers) as figures:
         ours = {f"{PREFIX}PORT": str(held.getsockname()[1]), f"{PREFIX}LOG_FORMAT": "text" if is_text else "json"}

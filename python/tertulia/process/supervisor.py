@@ -34,9 +34,18 @@ SETTLED_SECONDS: Final = 60.0
 """A child that has run for so long runs well: when it ends, the delays begin again."""
 
 LAST_WORDS: Final = b"tertulia: "
-"""How a line begins by which a command of ours says why it ends. It is not shown before it is known what follows."""
+"""How a line begins by which a command of ours says why it ends: that is told with its end, not shown as a line."""
+
+LAST_WORDS_SECONDS: Final = 2.0
+"""A child that has not ended so long after such a line goes on running."""
 
 STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def _stop_signals() -> list[signal.Signals]:
+    """Those to listen to: whoever starts this by nohup(1) wants it to outlive the terminal."""
+    is_kept = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    return [number for number in STOP_SIGNALS if not (is_kept and number == signal.SIGHUP)]
 
 
 def delay_after(crashes: int) -> float:
@@ -47,17 +56,45 @@ def delay_after(crashes: int) -> float:
 class _Kept:
     """A child and its present process. ``keeper`` restarts it; None: it is to run once."""
 
-    def __init__(self, child: Child) -> None:
+    def __init__(self, child: Child, show: Callable[[str, bytes], None]) -> None:
         self.child = child
         self.process: Process | None = None
-        self.last_words = ""
         self.stopping = asyncio.Event()
         self.keeper: asyncio.Task[None] | None = None
+        self._show = show
+        self._words: bytes | None = None
+        """What may be its last words: the newest line, if it began like that."""
+        self._soon: asyncio.TimerHandle | None = None
+
+    def write(self, line: bytes) -> None:
+        """A line of its output."""
+        self.show_words()
+        if line.startswith(LAST_WORDS):
+            self._words = line
+            self._soon = asyncio.get_running_loop().call_later(LAST_WORDS_SECONDS, self.show_words)
+        elif self.child.omit is None or self.child.omit not in line:
+            self._show(self.child.name, line)
+
+    def last_words(self) -> str:
+        """What it said last of why it ends, for whoever asks to tell."""
+        words = self._taken()
+        return "" if words is None else words.removeprefix(LAST_WORDS).decode(errors="replace")
+
+    def show_words(self) -> None:
+        """Show them as any line, where they were not the last, or nobody told of its end."""
+        words = self._taken()
+        if words is not None:
+            self._show(self.child.name, words)
 
     def why(self, what: str) -> str:
-        """What has become of the child, in its own words if it had any."""
-        words, self.last_words = self.last_words, ""
-        return words or f"{self.child.name} {what}: see its last lines above"
+        """What has become of the child, and why."""
+        return f"{self.child.name} {what}: {self.last_words() or 'see its last lines above'}"
+
+    def _taken(self) -> bytes | None:
+        if self._soon is not None:
+            self._soon.cancel()
+        words, self._words, self._soon = self._words, None, None
+        return words
 
 
 def _write(line: bytes) -> None:
@@ -69,7 +106,7 @@ class Supervisor:
     """A number of children. An asynchronous context manager: leaving it stops them all.
 
     ``write`` gets each line of output, without its line end, as ``show`` has marked it. SIGINT, SIGTERM or SIGHUP makes
-    :meth:`until_stopped` return; a second one kills all children.
+    :meth:`until_stopped` return; a second one kills all children. SIGHUP that is ignored stays so.
     """
 
     def __init__(
@@ -81,16 +118,17 @@ class Supervisor:
         self._groups: list[list[_Kept]] = []
         self._stop = asyncio.Event()
         self._failure: ChildFailed | None = None
+        self._stop_signals = _stop_signals()
 
     async def __aenter__(self) -> Self:
         loop = asyncio.get_running_loop()
-        for number in STOP_SIGNALS:
+        for number in self._stop_signals:
             loop.add_signal_handler(number, self._signalled)
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self.stop_all()
-        for number in STOP_SIGNALS:
+        for number in self._stop_signals:
             asyncio.get_running_loop().remove_signal_handler(number)
 
     def _signalled(self) -> None:
@@ -120,7 +158,7 @@ class Supervisor:
         group: list[_Kept] = []
         self._groups.append(group)
         for child in children:
-            kept = _Kept(child)
+            kept = _Kept(child, self._line)
             process = self._start(kept)
             group.append(kept)
             kept.keeper = asyncio.create_task(self._keep(kept, process), name=f"keep {child.name}")
@@ -136,17 +174,17 @@ class Supervisor:
             ChildFailed: its exit status is not 0.
             OSError: it cannot be started.
         """
-        kept = _Kept(child)
+        kept = _Kept(child, self._line)
         process = self._start(kept)
         group = [kept]
         self._groups.append(group)
         try:
             status = await asyncio.shield(process.ended)
+            if status != 0:
+                raise ChildFailed(kept.why(describe(status)), max(status, 1))
         finally:
             await self._end(kept)
             self._groups.remove(group)
-        if status != 0:
-            raise ChildFailed(kept.why(describe(status)), max(status, 1))
 
     async def until_stopped(self) -> None:
         """Wait for a signal to stop.
@@ -188,15 +226,7 @@ class Supervisor:
         return [kept for group in self._groups for kept in group]
 
     def _start(self, kept: _Kept) -> Process:
-        child = kept.child
-
-        def write(line: bytes) -> None:
-            if line.startswith(LAST_WORDS):
-                kept.last_words = line.removeprefix(LAST_WORDS).decode(errors="replace")
-            elif child.omit is None or child.omit not in line:
-                self._line(child.name, line)
-
-        process = kept.process = Process(child, write, self._turned.set)
+        process = kept.process = Process(kept.child, kept.write, self._turned.set)
         return process
 
     async def _keep(self, kept: _Kept, process: Process | None) -> None:
@@ -212,9 +242,9 @@ class Supervisor:
                 return
             crashes = 1 if time.monotonic() - began > SETTLED_SECONDS else crashes + 1
             delay = delay_after(crashes)
-            words = f" ({kept.last_words})" if kept.last_words else ""
-            kept.last_words = ""
-            self.say(f"{name} {describe(status)}{words}; starting it again in {delay:g} s")
+            words = kept.last_words()
+            because = f" ({words})" if words else ""
+            self.say(f"{name} {describe(status)}{because}; starting it again in {delay:g} s")
             if await is_set_within(kept.stopping, delay):
                 return
             began = time.monotonic()
@@ -235,3 +265,4 @@ class Supervisor:
             self.say(f"{kept.child.name} did not end within {kept.child.stop_seconds:g} s and was killed")
         if kept.keeper is not None:
             await kept.keeper
+        kept.show_words()

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import urllib.request
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,9 @@ import pytest
 import redis
 
 from bench.idle.measure import MEMORY_BAR, WAKEUPS_BAR, measure
-from bench.idle.processes import tree
+from tertulia.http.listening import bind
 from tests.integration import servers
+from tests.processes import tree
 
 PARTS = ("valkey-server", " sfu", " web", " recorder")
 HOST = "6f1c0000-0000-4000-8000-000000000001"
@@ -29,9 +31,9 @@ def post(url: str, body: dict[str, Any]) -> dict[str, Any]:
         return answer
 
 
-def refused(*arguments: str) -> tuple[int, str]:
+def refused(*arguments: str, settings: Mapping[str, str] | None = None) -> tuple[int, str]:
     """The exit status and what it said, of a command that does not start."""
-    argv, env = servers.tertulia_argv("dev", *arguments), servers.tertulia_env()
+    argv, env = servers.tertulia_argv("dev", *arguments), servers.tertulia_env(settings)
     done = subprocess.run(argv, env=env, capture_output=True, text=True, timeout=60, check=False)
     assert done.stdout == ""
     return done.returncode, done.stderr
@@ -81,6 +83,18 @@ def test_a_taken_port_is_said_in_one_line(tmp_path: Path) -> None:
     assert said.count("\n") == 1
     assert f"port {port}" in said
     assert f"--port {port + 1}" in said
+
+
+def test_a_taken_operator_address_is_said_in_one_line(tmp_path: Path) -> None:
+    with bind("127.0.0.1", 0, is_shared=True) as taken:  # as another web worker, which would share it
+        taken.listen()
+        port = taken.getsockname()[1]
+        address = {"TERTULIA_OPERATOR_LISTEN": f"127.0.0.1:{port}"}
+        status, said = refused("--port", "0", "--data-dir", str(tmp_path), settings=address)
+    assert status == 2
+    assert said.count("\n") == 1
+    assert f"port {port}" in said
+    assert "another TERTULIA_OPERATOR_LISTEN" in said
 
 
 def test_two_side_by_side_and_never_two_on_one_directory(tmp_path: Path) -> None:

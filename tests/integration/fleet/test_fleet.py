@@ -21,11 +21,11 @@ import pytest
 import redis
 from websockets.asyncio.client import connect
 
-from bench.idle.processes import tree
 from tertulia.room.nodes import GONE_AFTER
 from tertulia.state.registry import DEAD_AFTER_MS
 from tests.integration import servers
 from tests.integration.hub.harness import PlainClient
+from tests.processes import tree
 
 TRIES = 40
 """Connections made until two are on different workers: the kernel picks one by the client's port, so that to fail by

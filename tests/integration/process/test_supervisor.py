@@ -111,12 +111,61 @@ async def test_the_last_words_of_a_command_are_said_once() -> None:
         await supervisor.start(python("one", words.format(status=2)))
         with pytest.raises(ChildFailed) as caught:
             await asyncio.wait_for(supervisor.until_stopped(), 20)
-    assert (str(caught.value), caught.value.exit_status) == ("there is no room", 2)
+    assert (str(caught.value), caught.value.exit_status) == ("one could not start: there is no room", 2)
     assert out.lines == ["one      | begins"]
     async with Supervisor(out) as supervisor:
         await supervisor.start(python("two", words.format(status=1)))
         told = await out.line("starting it again")
     assert "two ended with status 1 (there is no room); starting it again" in told
+
+
+@pytest.mark.parametrize("more", ["print('and so on')", "signal.pause()"])
+async def test_words_that_are_not_the_last_are_shown(more: str) -> None:
+    out = Output()
+    async with Supervisor(out) as supervisor:
+        await supervisor.start(
+            python("one", f"import signal; print('tertulia: there is no room'); {more}; signal.pause()")
+        )
+        await out.line("one      | tertulia: there is no room")
+
+
+async def test_the_last_words_of_a_child_that_ends_well_are_shown() -> None:
+    out = Output()
+    async with Supervisor(out) as supervisor:
+        await supervisor.run(python("one", "print('tertulia: there is no room')"))
+    assert out.lines == ["one      | tertulia: there is no room"]
+
+
+async def test_the_last_words_of_a_child_that_is_stopped_are_shown() -> None:
+    out = Output()
+    code = """
+import signal, sys
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(print("tertulia: there is no room")))
+print("up")
+signal.pause()
+"""
+    async with Supervisor(out) as supervisor:
+        await supervisor.start(python("one", code))
+        await out.line("up")
+    assert out.lines == ["one      | up", "one      | tertulia: there is no room"]
+
+
+async def test_under_nohup_it_outlives_its_terminal() -> None:
+    out = Output()
+
+    async def is_restarted(pid: int) -> None:
+        assert await out.pid() != pid
+
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        async with Supervisor(out) as supervisor:
+            await supervisor.start(python("one", READY_THEN_SLEEP))
+            first = await out.pid()
+            os.kill(os.getpid(), signal.SIGHUP)
+            os.kill(first, signal.SIGKILL)
+            assert await supervisor.unless_stopped(is_restarted(first))
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 async def test_it_is_known_when_a_child_turns() -> None:

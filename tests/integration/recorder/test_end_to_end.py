@@ -17,12 +17,12 @@ import httpx
 import pytest
 import redis
 
-from bench.idle.processes import tree
 from tests.clients.flash_call import flashing
 from tests.clients.signaling import Member, joined, new_room
 from tests.integration import servers
 from tests.integration.recorder import sent
 from tests.integration.recorder.film import Film, watch
+from tests.processes import tree
 
 PATIENCE = 120.0
 SKEW = 0.040

@@ -291,7 +291,8 @@ def test_an_old_schema_is_said_in_one_line(tmp_path: Path, rest_redis: str) -> N
     settings = {"TERTULIA_REDIS_URL": rest_redis, "TERTULIA_DATABASE_URL": f"sqlite:///{tmp_path / 't.db'}"}
     with servers.command("web", tmp_path, "web", settings=settings) as server:
         assert server.wait() == 2
-        assert server.log() == f"tertulia: the database has no schema, needs {HEAD}: run `tertulia migrate`\n"
+        why = f"the database has no schema, needs {HEAD}: run `tertulia migrate`"
+        assert server.log() == f"tertulia: web 1 could not start: {why}\n"
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])

@@ -37,7 +37,7 @@ test("counters give their growth, and nothing after they began anew", () => {
   assert.equal(counters.growth("b", undefined), 0);
 });
 
-test("pauses grow from an eighth of a second to eight, with jitter", () => {
+test("pauses grow from an eighth of a second to three, with jitter", () => {
   assert.equal(
     backoff(0, () => 0),
     125,
@@ -52,6 +52,6 @@ test("pauses grow from an eighth of a second to eight, with jitter", () => {
   );
   assert.equal(
     backoff(1000, () => 0.999),
-    7996,
+    2999,
   );
 });

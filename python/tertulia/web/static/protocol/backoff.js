@@ -1,10 +1,10 @@
 const FIRST_MS = 250;
-/** Short enough that a laptop that wakes up has reconnected before its user wonders. */
-const LONGEST_MS = 8000;
+/** So that servers that are back have everybody back before people wonder. */
+const LONGEST_MS = 3000;
 
 /**
- * How long to wait after a failed attempt to reconnect: exponential, with jitter in the upper half, so that many clients
- * do not come back all at once.
+ * How long to wait after a failed attempt to reconnect: exponential, with jitter in the upper half. So those who lost
+ * their server at once come back at any time of these three seconds, once they have failed a few times.
  *
  * @param {number} attempt 0 is the first
  * @param {() => number} random in [0, 1)
