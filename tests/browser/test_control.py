@@ -154,6 +154,65 @@ async def test_by_keyboard_the_focus_stays_near_when_what_has_it_goes(come: Come
     await expect(ana.button("Mute")).to_be_focused()
 
 
+async def test_a_key_meant_for_somebody_who_goes_does_nothing_to_another(come: Come, base: str) -> None:
+    room = new_room(base, waitingRoom=True)
+    ana, ben, eve, zoe = [await come(name) for name in ("Ana", "Ben", "Eve", "Zoe")]
+    await ana.join(room.host_link)
+    await ana.press("p")
+    for person in (ben, eve, zoe):
+        await ask(person, room.link)
+    await ana.button("Deny Zoe").wait_for()
+    await ana.button("Deny Ben").focus()
+    await ben.button("Stop waiting").click()
+    await expect(ana.button("Close people")).to_be_focused()
+    await ana.button("Deny Eve").focus()
+    await ana.page.keyboard.down("Enter")
+    await expect(ana.button("Deny Zoe")).to_be_focused()
+    await ana.page.keyboard.down("Enter")  # it is held
+    await ana.page.keyboard.up("Enter")
+    await zoe.page.wait_for_timeout(500)
+    await expect(zoe.page.get_by_text("Asking to be let in…")).to_be_visible()
+    await expect(ana.button("Deny Zoe")).to_be_focused()
+
+
+async def test_the_focus_comes_back_to_a_row_that_has_changed(come: Come, base: str) -> None:
+    ana, ben = await meet(come, base)
+    await ana.press("p")
+    await ana.button("Mute Ben").focus()
+    await ben.press("m")
+    await expect(ana.page.locator(".people-list").get_by_role("button", name="Pin Ben")).to_be_focused()
+    more = ana.button("More for Ben")
+    await more.press("Enter")
+    await ben.press("h")
+    await ana.page.locator(".people-list .raised").wait_for()
+    await ana.press("Escape")
+    await expect(more).to_be_focused()
+    await choose(ana, "Ben", "Remove Ben")
+    await ben.press("h")
+    await expect(ana.page.locator(".people-list .raised")).to_have_count(0)
+    await rename(ben, "Benjamin")
+    await ana.page.locator(".people-list").get_by_text("Benjamin").wait_for()
+    await ana.press("Escape")
+    await expect(ana.button("More for Benjamin")).to_be_focused()
+
+
+async def test_the_focus_follows_a_notice_into_the_one_that_replaces_it(come: Come, base: str) -> None:
+    room = new_room(base, waitingRoom=True)
+    ana, *others = [await come(name) for name in ("Ana", "Ben", "Eve", "Zoe")]
+    await ana.join(room.host_link)
+    show = ana.page.locator("#notices").get_by_role("button", name="Show")
+    for count, person in enumerate(others, 1):
+        await ask(person, room.link)
+        if count == 2:
+            await ana.button("Mute").focus()
+            await show.focus()
+    await ana.hears("3 people are waiting to join.")
+    await expect(show).to_be_focused()
+    await ana.press("Enter")
+    await ana.button("Close people").wait_for()
+    await expect(ana.button("Mute")).to_be_visible()
+
+
 async def test_letting_everyone_in_by_keyboard_leaves_the_focus_in_the_panel(come: Come, base: str) -> None:
     room = new_room(base, waitingRoom=True)
     ana, ben, eve = [await come(name) for name in ("Ana", "Ben", "Eve")]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 import pytest_asyncio
@@ -11,7 +12,7 @@ from playwright.async_api import Browser, expect
 
 from tests.browser.conftest import Come
 from tests.browser.firefox import Page, firefox
-from tests.browser.person import Person, Room, call, new_room
+from tests.browser.person import PATIENCE, POLL_SECONDS, Person, Room, call, new_room
 from tests.browser.test_control import ask
 from tests.browser.test_firefox_page import click, close
 
@@ -40,12 +41,21 @@ async def meeting(browser: Browser, server: object, tmp_path_factory: pytest.Tem
     assert ana.trouble == []
 
 
-async def rule(ben: Page, words: str) -> None:
-    """Changes one of the rules of the meeting."""
+async def rule(room: Room, ben: Page, words: str) -> None:
+    """Changes one of the rules of the meeting, and waits until the server has it."""
     await ben.choose("More", "Meeting control")
     box = f"[...document.querySelectorAll('dialog label')].find((l) => l.textContent === {words!r})"
+    before = settings(room)
     await ben.until(f"(() => {{ const label = {box}; label?.click(); return !!label; }})()")
     await close(ben)
+    async with asyncio.timeout(PATIENCE / 1000):
+        while settings(room) == before:
+            await asyncio.sleep(POLL_SECONDS)
+
+
+def settings(room: Room) -> Any:
+    """What the server has as the room's settings."""
+    return call("GET", f"{room.base}/v1/rooms/{room.id}", token=room.join_token)["settings"]
 
 
 async def knock(eve: Person, room: Room) -> None:
@@ -74,10 +84,10 @@ async def test_a_co_host_is_made_and_is_one_no_more(meeting: Meeting) -> None:
 async def test_a_locked_meeting_lets_nobody_in(meeting: Meeting, come: Come) -> None:
     room, ben, _ = meeting
     eve = await come("Eve")
-    await rule(ben, "Lock the meeting: nobody else joins")
+    await rule(room, ben, "Lock the meeting: nobody else joins")
     await eve.page.goto(room.link)
     await eve.page.get_by_role("heading", name="The meeting is locked").wait_for()
-    await rule(ben, "Lock the meeting: nobody else joins")
+    await rule(room, ben, "Lock the meeting: nobody else joins")
     await eve.button("Try again").click()
     await eve.button("Join now").wait_for()
     eve.trouble.clear()  # the browser writes down that the link was refused
@@ -86,24 +96,24 @@ async def test_a_locked_meeting_lets_nobody_in(meeting: Meeting, come: Come) -> 
 async def test_people_are_muted_on_entry(meeting: Meeting, come: Come) -> None:
     room, ben, _ = meeting
     eve = await come("Eve")
-    await rule(ben, "Mute people when they join")
+    await rule(room, ben, "Mute people when they join")
     await eve.join(room.link)
     await eve.hears("You joined muted. You can unmute yourself.")
-    await rule(ben, "Mute people when they join")
+    await rule(room, ben, "Mute people when they join")
     await eve.leave()
 
 
 async def test_who_knocks_is_denied_or_let_in(meeting: Meeting, come: Come) -> None:
     room, ben, _ = meeting
     eve, joe = await come("Eve"), await come("Joe")
-    await rule(ben, "Let people wait until a host lets them in")
+    await rule(room, ben, "Let people wait until a host lets them in")
     await knock(eve, room)
     await ben.press("Deny Eve")
     await eve.page.get_by_text("The host did not let you in.").wait_for()
     await knock(joe, room)
-    await ben.press("Let Joe in")
+    await ben.press("Let in Joe")
     await joe.page.wait_for_selector(".meeting")
-    await rule(ben, "Let people wait until a host lets them in")
+    await rule(room, ben, "Let people wait until a host lets them in")
     await joe.leave()
 
 

@@ -197,7 +197,7 @@ async def test_a_picture_that_stops_is_no_good_connection(come: Come, base: str,
     ana, ben = await meet(come, base, topology)
     await ana.sees("Ben")
     signal = ana.tile("Ben").locator(".signal")
-    await expect(signal).to_have_attribute("data-bars", "3")
+    await expect(signal).to_have_attribute("data-bars", "3", timeout=PATIENCE)
     # Nobody says that the camera is off, and the connection lives.
     await ben.page.evaluate(STOP_FILMING)
     await ana.tile("Ben").get_by_role("img", name="The picture does not come").wait_for()

@@ -152,6 +152,11 @@ describe("layouts", () => {
   });
 });
 
+test("while a speaker is alone, who had a tile keeps it", () => {
+  const memory = { seen: ["u20", "u21"], speaker: "u3" };
+  assert.deepEqual(arranged(crowd(25), [], { layout: "speaker" }, memory).memory, memory);
+});
+
 describe("who is seen", () => {
   const seen = (people, before, places) => chooseSeen(people, before, NOW, places);
 

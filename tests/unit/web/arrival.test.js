@@ -6,7 +6,7 @@ import { Arrival } from "../../../python/tertulia/web/static/view/arrival.js";
 function threeSilent(arrival) {
   return [false, false, false].map((hasCome) => {
     arrival.take(hasCome);
-    return arrival.hasStopped;
+    return arrival.isMissing;
   });
 }
 
@@ -16,7 +16,7 @@ test("a camera has stopped after three reports in a row without a packet, until 
   arrival.take(true);
   assert.deepEqual(threeSilent(arrival), [false, false, true]);
   arrival.take(true);
-  assert.equal(arrival.hasStopped, false);
+  assert.equal(arrival.isMissing, false);
   arrival.take(false);
   arrival.take(true);
   assert.deepEqual(threeSilent(arrival), [false, false, true]);
@@ -28,9 +28,9 @@ test("where nothing is expected nothing is missing, and what is expected again b
   arrival.expect(true);
   threeSilent(arrival);
   arrival.expect(true);
-  assert.equal(arrival.hasStopped, true);
+  assert.equal(arrival.isMissing, true);
   arrival.expect(false);
-  assert.equal(arrival.hasStopped, false);
+  assert.equal(arrival.isMissing, false);
   arrival.expect(true);
   assert.deepEqual(threeSilent(arrival), [false, false, true]);
 });

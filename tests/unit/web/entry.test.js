@@ -30,16 +30,26 @@ beforeEach(() => {
   globalThis.localStorage = new FakeStorage();
 });
 
+/** @param {object} claims */
+const tokenOf = (claims) => `h.${Buffer.from(JSON.stringify(claims)).toString("base64url")}.s`;
+
 test("who was denied is not told that they were removed, until they have been in", () => {
   const removed = new TertuliaError("unauthorized", "", { reason: "removed" });
   const stale = new TertuliaError("unauthorized", "");
-  assert.equal(withDenial(removed, ROOM), removed);
-  keepDenial(ROOM);
-  assert.equal(withDenial(removed, ROOM).code, "entry_denied");
-  assert.equal(withDenial(stale, ROOM), stale);
-  assert.equal(withDenial(removed, "another room"), removed);
-  forgetDenial(ROOM);
-  assert.equal(withDenial(removed, ROOM), removed);
+  const first = tokenOf({ sub: "ana", room: ROOM, exp: 1 });
+  const renewed = tokenOf({ sub: "ana", room: ROOM, exp: 2 });
+  assert.equal(withDenial(removed, first), removed);
+  keepDenial(first);
+  assert.equal(withDenial(removed, renewed).code, "entry_denied");
+  assert.equal(withDenial(stale, renewed), stale);
+  for (const other of [
+    { sub: "ana", room: "another" },
+    { sub: "ben", room: ROOM },
+  ]) {
+    assert.equal(withDenial(removed, tokenOf(other)), removed);
+  }
+  forgetDenial(renewed);
+  assert.equal(withDenial(removed, first), removed);
 });
 
 describe("short links", () => {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 import { Rest } from "../../../python/tertulia/web/static/protocol.js";
+import { keepDenial } from "../../../python/tertulia/web/static/view/entry.js";
 import { Guest } from "../../../python/tertulia/web/static/view/guest.js";
 
 const ROOM = "6f1c0000-0000-4000-8000-000000000000";
@@ -92,6 +93,15 @@ test("who was removed does not come back as somebody new", async () => {
     await assert.rejects((await Guest.of(ROOM)).enter(invited(), "Ana"), { reason: "removed" });
     assert.deepEqual([asked.length, asked[1].userId], [2, "old"]);
   }
+});
+
+test("who was denied hears that, and not that they were removed", async () => {
+  localStorage.setItem(`tertulia.guest.${ROOM}`, tokenOf("old"));
+  keepDenial(tokenOf("old"));
+  reason = "removed";
+  status = () => 401;
+  await assert.rejects(Guest.admission(ROOM, invited()), { code: "entry_denied" });
+  await assert.rejects((await Guest.of(ROOM)).enter(invited(), "Ana"), { code: "entry_denied" });
 });
 
 test("whose token is refused for anything else comes by the invite, as somebody new", async () => {

@@ -112,6 +112,20 @@ describe("Hub", () => {
       });
     }
 
+    test("hears that a host has denied them while their line was down", async () => {
+      const { hub, joined } = await waiting();
+      const ends = [];
+      hub.on("end", ({ reason, error }) => ends.push([reason, error.code]));
+      FakeSocket.answer = refuse("bad_token", { reason: "removed" });
+      FakeSocket.opened[0].drop(1006);
+      const refused = assert.rejects(joined, { code: "entry_denied" });
+      await settle();
+      mock.timers.tick(1000);
+      await settle();
+      await refused;
+      assert.deepEqual(ends, [["refused", "entry_denied"]]);
+    });
+
     test("is not asked for a sign of life any more once they are in, or have gone", async () => {
       for (const end of [(hub) => hub.leave(), () => FakeSocket.opened[0].say({ replyTo: 1, result: JOINED })]) {
         const { hub, joined } = await waiting();

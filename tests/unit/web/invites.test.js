@@ -1,6 +1,14 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { beforeEach, test } from "node:test";
 import { Invites, Inviting } from "../../../python/tertulia/web/static/view/invites.js";
+
+beforeEach(() => {
+  const kept = new Map();
+  globalThis.sessionStorage = {
+    getItem: (key) => kept.get(key) ?? null,
+    setItem: (key, value) => kept.set(key, value),
+  };
+});
 
 function setUp(days = 7) {
   const listed = [];
@@ -19,6 +27,14 @@ test("one invite for all who are sent the link", async () => {
   const { listed, invites } = setUp();
   assert.deepEqual([await invites.link(), await invites.link()], ["https://a/m/i1", "https://a/m/i1"]);
   assert.equal(listed.length, 1);
+});
+
+test("the same one for the page that is loaded again, and another one in another room", async () => {
+  const { listed, rest, invites } = setUp();
+  await invites.link();
+  assert.equal(await new Invites(async () => rest, "room").link(), "https://a/m/i1");
+  assert.equal(await new Invites(async () => rest, "another").link(), "https://a/m/i2");
+  assert.equal(listed.length, 2);
 });
 
 test("one invite also for two who ask at the same moment", async () => {

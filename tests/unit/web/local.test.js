@@ -406,7 +406,7 @@ test("what is blocked is allowed elsewhere in an installed app, and on iOS", () 
     return deviceTrouble("camera", new DOMException("", "NotAllowedError"));
   };
   assert.match(said(MAC), /next to the address/);
-  assert.match(said(MAC, { isInstalled: true }), /this app’s settings/);
+  assert.match(said(MAC, { isInstalled: true }), /this app’s menu/);
   for (const words of [said(IPHONE), said(IPHONE, { isInstalled: true }), said(MAC, { maxTouchPoints: 5 })]) {
     assert.match(words, /Settings app, under Safari/);
   }

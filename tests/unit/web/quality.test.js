@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Counters, cut, judge } from "../../../python/tertulia/web/static/media/quality.js";
+import { Counters, judge, withoutPath } from "../../../python/tertulia/web/static/media/quality.js";
 import { backoff } from "../../../python/tertulia/web/static/protocol/backoff.js";
 
 const flow = { received: 1000, lost: 0, jitter: 0.01, roundTrip: 0.05 };
@@ -17,7 +17,7 @@ test("silence is not bad, but without a path nobody has bars", () => {
   const silence = judge({ ...flow, received: 0 });
   assert.equal(silence.bars, 3);
   const gone = { bars: 0, loss: 0, roundTrip: 50, jitter: 10 };
-  assert.deepEqual([...cut(new Map([["ana", silence]]))], [["ana", gone]]);
+  assert.deepEqual([...withoutPath(new Map([["ana", silence]]))], [["ana", gone]]);
 });
 
 test("what is unknown counts as fine", () => {

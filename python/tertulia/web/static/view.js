@@ -1,5 +1,4 @@
 /** @import { EndReason } from "./protocol/hub.js" */
-/** @import { Role } from "./protocol/types.js" */
 /** @import { Room } from "./view/room.js" */
 import { LocalMedia } from "./media.js";
 import { Rest, TertuliaError } from "./protocol.js";
@@ -137,7 +136,7 @@ async function admission({ kind, roomId, credential }) {
  */
 function showLobby(entry, room) {
   const { role, waits } = room;
-  const ownLink = ownLinkOf(entry, role);
+  const ownLink = ownLinkOf(entry);
   const { microphone, camera, quality } = preferences();
   const local = new LocalMedia({ microphone, camera, quality });
   applyEffects(local);
@@ -204,10 +203,11 @@ function known(error) {
  * @param {unknown} error
  * @param {Entry} entry
  */
-function refusalOf(error, { kind, roomId }) {
+function refusalOf(error, { kind, roomId, credential }) {
   const refusal = known(error);
-  if (kind === "token" && refusal.isStale) forgetToken(roomId);
-  return withDenial(refusal, roomId);
+  if (kind !== "token") return refusal;
+  if (refusal.isStale) forgetToken(roomId);
+  return withDenial(refusal, credential ?? "");
 }
 
 /**
@@ -266,13 +266,20 @@ async function enter(entry, displayName, local, { waits, ownLink, onWaiting, onS
   const rest = new Rest(location.origin, entry.credential);
   /** @type {() => string} the name as it is by now */
   let name = () => displayName;
-  const { Meeting, Room } = await meetingModules();
+  const [{ Meeting, Room }, link] = await Promise.all([meetingModules(), ownLink]);
+  const grant = await grantFor(entry, rest, () => name());
+  /** The room token that we have got last. */
+  let token = "";
   const meeting = new Meeting({
     roomId: entry.roomId,
     displayName,
     local,
     waits,
-    grant: await grantFor(entry, rest, () => name()),
+    grant: async () => {
+      const granted = await grant();
+      token = granted.token;
+      return granted;
+    },
   });
   name = () => meeting.displayName;
   const asMember = async () => new Rest(location.origin, await meeting.token());
@@ -280,7 +287,7 @@ async function enter(entry, displayName, local, { waits, ownLink, onWaiting, onS
   let ended = /** @type {{reason: EndReason, error: TertuliaError | null} | null} */ (null);
   meeting.on("end", (end) => {
     ended = end;
-    if (end.error?.code === "entry_denied") keepDenial(entry.roomId);
+    if (end.error?.code === "entry_denied") keepDenial(token);
     if (room) finish(end);
   });
   const leave = () => meeting.leave();
@@ -296,8 +303,8 @@ async function enter(entry, displayName, local, { waits, ownLink, onWaiting, onS
     throw error;
   }
   onJoined();
-  forgetDenial(entry.roomId);
-  const inviting = new Inviting(meeting, new Invites(asMember, entry.roomId), await ownLink);
+  forgetDenial(token);
+  const inviting = new Inviting(meeting, new Invites(asMember, entry.roomId), link);
   room = new Room(meeting, local, inviting, asMember);
   fill(app, room.element);
   room.focus();
@@ -353,15 +360,13 @@ async function grantFor(entry, rest, displayName) {
  * The link by which others may join as we do: the invite we came by, or on an open server the plain address.
  *
  * @param {Entry} entry
- * @param {Role} role as which we join
- * @returns {Promise<string | null>} null: there is none, or as a host we send invites of our own
+ * @returns {Promise<string | null>} null: there is none
  */
-async function ownLinkOf({ kind, roomId, credential, link }, role) {
+async function ownLinkOf({ kind, roomId, credential, link }) {
   const plain = `${location.origin}/r/${roomId}`;
   if (kind === "invite") return link ?? `${plain}#invite=${credential}`;
   if (kind === "open") return plain;
-  const isOpen = role === "attendee" && (await anyone.mayCreateRooms().catch(() => false));
-  return isOpen ? plain : null;
+  return (await anyone.mayCreateRooms().catch(() => false)) ? plain : null;
 }
 
 await load(document.documentElement.lang, navigator.languages);

@@ -35,7 +35,7 @@ export function judge({ received, lost, jitter, roundTrip }) {
  * @param {Map<string, Quality>} qualities by userId
  * @returns {Map<string, Quality>}
  */
-export function cut(qualities) {
+export function withoutPath(qualities) {
   return new Map([...qualities].map(([userId, quality]) => [userId, { ...quality, bars: 0 }]));
 }
 

@@ -1,6 +1,6 @@
 /** @import { Source } from "../protocol/types.js" */
 /** @import { LinkReport } from "./link.js" */
-import { Counters, cut, judge } from "./quality.js";
+import { Counters, judge, withoutPath } from "./quality.js";
 
 /** @typedef {{received: number, lost: number, jitter: number}} Flow packets since the last report; jitter in seconds */
 /** @typedef {{userId: string | null, source: Source}} Media whose it is; null: nobody's */
@@ -40,7 +40,7 @@ export class Reporter {
     };
     for (const s of stats.values()) this.#add(sums, s, mediaOf);
     const { filming, levels, soundLoss } = sums;
-    const qualities = pc.connectionState === "connected" ? judgeAll(sums) : cut(judgeAll(sums));
+    const qualities = pc.connectionState === "connected" ? judgeAll(sums) : withoutPath(judgeAll(sums));
     return { qualities, filming, levels, alive: sums.incoming > 0, soundLoss };
   }
 

@@ -109,10 +109,11 @@ export class Hub extends Emitter {
       try {
         return await this.#attempt();
       } catch (error) {
-        const asksAgain = this.#isWaiting && error instanceof UnreachableError && this.state === "joining";
+        const known = this.#refusalOf(error);
+        const asksAgain = this.#isWaiting && known instanceof UnreachableError && this.state === "joining";
         if (!asksAgain) {
-          this.#finish("refused", asError(error));
-          throw error;
+          this.#finish("refused", known);
+          throw known;
         }
       }
       await this.#pause(backoff(attempt));
@@ -271,11 +272,22 @@ export class Hub extends Emitter {
         await this.#attempt();
         return;
       } catch (error) {
-        const known = asError(error);
+        const known = this.#refusalOf(error);
         if (REFUSED.has(known.code)) return this.#finish(known.reason === "removed" ? "removed" : "refused", known);
       }
       await this.#pause(backoff(attempt));
     }
+  }
+
+  /**
+   * Why an attempt failed. Who waits has no seat to be removed from: a host has denied them while their line was down.
+   *
+   * @param {unknown} error
+   */
+  #refusalOf(error) {
+    const known = asError(error);
+    const isDenial = this.#isWaiting && known.reason === "removed";
+    return isDenial ? new TertuliaError("entry_denied", known.message) : known;
   }
 
   /** @param {number} ms */

@@ -65,7 +65,13 @@ export function arrange({ people, shares }, wishes, area, memory, now) {
   const page = Math.max(0, Math.min(wishes.page, pages.length - 1));
   const items = pages[page] ?? [];
   const placed = stage ? besideStage(stage, items, area) : inGrid(items, area);
-  return { placed, hasStage: stage !== null, page, pages: pages.length, memory: { seen, speaker } };
+  return {
+    placed,
+    hasStage: stage !== null,
+    page,
+    pages: pages.length,
+    memory: { seen: isAlone ? memory.seen : seen, speaker },
+  };
 }
 
 /**

@@ -18,7 +18,7 @@ export class Arrival {
     if (this.#isExpected) this.#silent = hasCome ? 0 : this.#silent + 1;
   }
 
-  get hasStopped() {
+  get isMissing() {
     return this.#silent >= MOST_SILENT;
   }
 }

@@ -119,24 +119,24 @@ export function forgetToken(roomId) {
   sessionStorage.removeItem(tokenKey(roomId));
 }
 
-/** @param {string} roomId into which a host has not let us: from then on the server takes us for removed */
-export function keepDenial(roomId) {
-  localStorage.setItem(denialKey(roomId), "denied");
+/** @param {string} token of somebody whom a host has not let in: from then on the server takes them for removed */
+export function keepDenial(token) {
+  localStorage.setItem(denialKey(token), "denied");
 }
 
-/** @param {string} roomId in which we are now */
-export function forgetDenial(roomId) {
-  localStorage.removeItem(denialKey(roomId));
+/** @param {string} token of somebody who is in the room now */
+export function forgetDenial(token) {
+  localStorage.removeItem(denialKey(token));
 }
 
 /**
- * Why we may not enter a room: a denial voids a token as a removal does, and this browser knows which it was.
+ * Why a token was refused: a denial voids it as a removal does, and this browser knows which it was.
  *
  * @param {TertuliaError} refusal
- * @param {string} roomId
+ * @param {string} token
  */
-export function withDenial(refusal, roomId) {
-  const isDenial = refusal.reason === "removed" && localStorage.getItem(denialKey(roomId)) !== null;
+export function withDenial(refusal, token) {
+  const isDenial = refusal.reason === "removed" && localStorage.getItem(denialKey(token)) !== null;
   return isDenial ? new TertuliaError("entry_denied", refusal.message) : refusal;
 }
 
@@ -197,9 +197,10 @@ function codeKey(code) {
   return `tertulia.opened.${code}`;
 }
 
-/** @param {string} roomId */
-function denialKey(roomId) {
-  return `tertulia.denied.${roomId}`;
+/** @param {string} token whose user was denied, in this browser maybe one of several */
+function denialKey(token) {
+  const { room, sub } = claimsOf(token) ?? {};
+  return `tertulia.denied.${room}.${sub}`;
 }
 
 /** @param {string} roomId */

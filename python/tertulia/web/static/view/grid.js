@@ -100,11 +100,11 @@ export class Grid {
   }
 
   /** @param {Pick<LinkReport, "qualities" | "filming">} report */
-  setQualities({ qualities, filming }) {
+  takeReport({ qualities, filming }) {
     for (const [key, tile] of this.#tiles) {
       const userId = key.slice(0, key.indexOf("/"));
       const quality = qualities.get(userId === this.#meeting.userId ? "" : userId);
-      tile.setQuality(quality ?? null, filming.has(userId));
+      tile.takeReport(quality ?? null, filming.has(userId));
     }
   }
 

@@ -1,6 +1,6 @@
 /** @import { EntryView, JoinGrant } from "../protocol/types.js" */
 import { claimsOf, newUuid, Rest, TertuliaError } from "../protocol.js";
-import { claim } from "./entry.js";
+import { claim, withDenial } from "./entry.js";
 
 /**
  * Who came by an invite. An invite makes new users only, so a guest keeps their room token, in this browser, and comes
@@ -57,7 +57,7 @@ export class Guest {
     try {
       return await new Rest(location.origin, token).entry(roomId);
     } catch (error) {
-      if (!isStale(error)) throw error;
+      if (!isStale(error)) throw refusalOf(error, token);
       localStorage.removeItem(keyOf(roomId));
       return invited.entry(roomId);
     }
@@ -93,7 +93,12 @@ export class Guest {
    * @returns {Promise<JoinGrant>}
    */
   async renew(displayName) {
-    return this.#keep(await new Rest(location.origin, this.#token).join(this.#roomId, this.#userId, displayName));
+    const rest = new Rest(location.origin, this.#token);
+    try {
+      return this.#keep(await rest.join(this.#roomId, this.#userId, displayName));
+    } catch (error) {
+      throw refusalOf(error, this.#token ?? "");
+    }
   }
 
   /** @param {JoinGrant} grant */
@@ -107,6 +112,14 @@ export class Guest {
 /** @param {unknown} error of a call by a guest's own token */
 function isStale(error) {
   return error instanceof TertuliaError && error.isStale;
+}
+
+/**
+ * @param {unknown} error of a call by a guest's own token
+ * @param {string} token
+ */
+function refusalOf(error, token) {
+  return error instanceof TertuliaError ? withDenial(error, token) : error;
 }
 
 /**

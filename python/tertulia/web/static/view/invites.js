@@ -4,12 +4,14 @@
 /** An invite that expires sooner is not sent to anybody any more. */
 const LEAST_MS = 86_400_000;
 
-/** The invites that a host sends to others: one for all, as long as it is good. */
+/**
+ * The invites that a host sends to others: one for all, as long as it is good. The tab keeps it, for the page that is
+ * loaded again.
+ */
 export class Invites {
   #rest;
   #roomId;
-  /** @type {{id: string, url: string, expiresAt: string} | null} */
-  #made = null;
+  #key;
   #asked = Promise.resolve("");
 
   /**
@@ -19,6 +21,7 @@ export class Invites {
   constructor(rest, roomId) {
     this.#rest = rest;
     this.#roomId = roomId;
+    this.#key = `tertulia.made.${roomId}`;
   }
 
   /** @returns {Promise<string>} of an invite for attendees; the one made before, unless it was deleted or is old */
@@ -28,10 +31,11 @@ export class Invites {
   }
 
   async #find() {
-    if (this.#made && (await this.#isGood(this.#made))) return this.#made.url;
-    const made = await (await this.#rest()).invite(this.#roomId, "attendee");
-    this.#made = made;
-    return made.url;
+    const kept = JSON.parse(sessionStorage.getItem(this.#key) ?? "null");
+    if (kept && (await this.#isGood(kept))) return kept.url;
+    const { id, url, expiresAt } = await (await this.#rest()).invite(this.#roomId, "attendee");
+    sessionStorage.setItem(this.#key, JSON.stringify({ id, url, expiresAt }));
+    return url;
   }
 
   /** @param {{id: string, expiresAt: string}} made */

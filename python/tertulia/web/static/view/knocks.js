@@ -3,7 +3,7 @@
 import { say } from "../words.js";
 import { fill, h, initials, tint } from "./dom.js";
 import { clearNotices, fail, notice } from "./notices.js";
-import { focusRow, showRows } from "./rows.js";
+import { Rows } from "./rows.js";
 
 /** Notices: of somebody who can be let in at once, and of all who wait. No button becomes another one under the pointer. */
 const [ONE, ALL] = ["knock", "knocks"];
@@ -12,6 +12,7 @@ const [ONE, ALL] = ["knock", "knocks"];
 export class Knocks {
   #control;
   #list = h("ul", { class: "people-list knocks" });
+  #rows = new Rows(this.#list);
   #title = h("h3", {});
   #all;
   /** Of whom the host was told. */
@@ -48,11 +49,8 @@ export class Knocks {
 
   #update() {
     const knocks = [...this.#control.waiting.values()];
-    showRows(
-      this.#list,
-      knocks.map((knock) => this.#row(knock)),
-    );
-    if (knocks.length < 2 && this.#all === document.activeElement) focusRow(this.#list, 0, "admit");
+    this.#rows.show(knocks.map((knock) => this.#row(knock)));
+    if (knocks.length < 2 && this.#all === document.activeElement) this.#rows.focusFirst("admit");
     this.element.hidden = knocks.length === 0;
     this.#all.hidden = knocks.length < 2;
     fill(this.#title, say("knock.title", { count: knocks.length }));

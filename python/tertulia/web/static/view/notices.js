@@ -19,7 +19,7 @@ const MOST = 4;
  * @param {boolean} [options.stays] it is shown until someone has closed it
  */
 export function notice(text, { action, topic, stays = false } = {}) {
-  if (topic) clearNotices(topic);
+  const replaced = topic ? noticesOf(topic) : [];
   const close = () => remove(element);
   const answer = (/** @type {string} */ label, /** @type {() => void} */ run) => {
     const onclick = () => {
@@ -37,6 +37,9 @@ export function notice(text, { action, topic, stays = false } = {}) {
   );
   element.dataset.topic = topic ?? "";
   area().append(element);
+  // Who is about to press the one that is replaced presses this one.
+  if (replaced.some((old) => old.contains(document.activeElement))) element.querySelector("button")?.focus();
+  for (const old of replaced) remove(old);
   for (const old of [...area().querySelectorAll(".notice:not(.stays)")].slice(0, -MOST)) remove(old);
   if (!stays) setTimeout(close, action ? SHOWN_MS * 2 : SHOWN_MS);
 }
@@ -48,7 +51,12 @@ export function fail(error) {
 
 /** @param {string} [topic] which notices to remove; all without it */
 export function clearNotices(topic) {
-  for (const element of area().querySelectorAll(topic ? `[data-topic="${topic}"]` : ".notice")) remove(element);
+  for (const element of topic ? noticesOf(topic) : area().querySelectorAll(".notice")) remove(element);
+}
+
+/** @param {string} topic */
+function noticesOf(topic) {
+  return [...area().querySelectorAll(`[data-topic="${topic}"]`)];
 }
 
 /** @param {FocusEvent} event */

@@ -7,7 +7,7 @@ import { Knocks } from "./knocks.js";
 import { MemberMenu } from "./member_menu.js";
 import { fail, notice } from "./notices.js";
 import { panel } from "./panel.js";
-import { showRows } from "./rows.js";
+import { Rows } from "./rows.js";
 
 /** The list of people, with what can be done about each. */
 export class People {
@@ -17,6 +17,7 @@ export class People {
   #menu;
   #rules;
   #list = h("ul", { class: "people-list" });
+  #rows = new Rows(this.#list);
   #count = h("p", { class: "count" });
   #muteAll;
 
@@ -67,6 +68,10 @@ export class People {
       this.#list,
       this.#menu.element,
     );
+    // A key that is held does not press what gets the focus next.
+    this.element.addEventListener("keydown", (event) => {
+      if (event.key === "Enter" && event.repeat) event.preventDefault();
+    });
   }
 
   /** Updates the list if it is visible; to be called when it is shown, too. */
@@ -78,8 +83,8 @@ export class People {
     this.#rules.hidden = role !== "host";
     this.#count.textContent = say("people.count", { count: members.length });
     const raised = members.filter((m) => m.handRaised);
-    const rows = [...raised, ...members.filter((m) => !m.handRaised)].map((m) => this.#row(m, m.userId === userId));
-    showRows(this.#list, rows);
+    const sorted = [...raised, ...members.filter((m) => !m.handRaised)];
+    this.#rows.show(sorted.map((m) => this.#row(m, m.userId === userId)));
   }
 
   /**
@@ -134,8 +139,13 @@ export class People {
     if (this.#meeting.role !== "host" || isMuted || isSelf) {
       return isMuted ? sign("micOff", say("person.muted"), "off") : sign("mic", say("person.unmuted"), "");
     }
-    const mute = () => this.#run(this.#meeting.askToMute(userId), say("people.beingMuted", { name }));
-    return this.#act("mute", "mic", say("people.mute", { name }), mute);
+    return this.#act("mute", "mic", say("people.mute", { name }), () => void this.#mute(userId));
+  }
+
+  /** @param {string} userId */
+  #mute(userId) {
+    const name = this.#meeting.roster.get(userId)?.displayName ?? say("meeting.someone");
+    return this.#run(this.#meeting.askToMute(userId), say("people.beingMuted", { name }));
   }
 
   /** @param {Member} member */

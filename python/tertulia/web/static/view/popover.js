@@ -8,10 +8,14 @@ const GAP = 8;
  * @param {() => Element} button that the popover belongs to; in another size it may be another one
  */
 export function keepAt(popover, button) {
-  const place = () => placeAt(popover, button());
+  const stop = () => removeEventListener("resize", place);
+  const place = () => {
+    if (popover.matches(":popover-open")) placeAt(popover, button());
+    else stop(); // it was removed while it was open, which no event says
+  };
   place();
   addEventListener("resize", place);
-  popover.addEventListener("beforetoggle", () => removeEventListener("resize", place), { once: true });
+  popover.addEventListener("beforetoggle", stop, { once: true });
 }
 
 /**

@@ -181,7 +181,7 @@ export class Room {
       meeting.on("tracks", () => this.#onTracks()),
       meeting.on("speakers", (userIds) => this.#grid.setSpeakers(userIds)),
       meeting.on("paused", (videos) => this.#grid.setPaused(videos)),
-      meeting.on("report", (report) => this.#grid.setQualities(report)),
+      meeting.on("report", (report) => this.#grid.takeReport(report)),
       meeting.on("reaction", ({ userId, emoji }) => this.#onReaction(userId, emoji)),
     ];
   }

@@ -1,47 +1,84 @@
-/**
- * Shows these rows in a list of a panel. Rows that say the same stay, so that nothing is replaced between a press on it
- * and the click. The focus stays on the same button of the same person; when their row is gone, see {@link focusRow}.
- *
- * @param {HTMLElement} list
- * @param {HTMLElement[]} rows each with `data-user`, its buttons each with `data-act`
- */
-export function showRows(list, rows) {
-  const focused = focusIn(list);
-  const before = new Map([...list.children].map((row) => [userOf(row), row]));
-  const shown = rows.map((row) => {
-    const known = before.get(userOf(row));
-    return known?.isEqualNode(row) ? known : row;
-  });
-  for (const row of before.values()) if (!shown.includes(row)) row.remove();
-  for (const [place, row] of shown.entries()) {
-    const there = list.children[place] ?? null;
-    if (there !== row) list.insertBefore(row, there);
+/** Rows about people in a list of a panel: each has `data-user`, and each of its buttons `data-act`. */
+export class Rows {
+  #list;
+  /** @type {Element | null} the button that was pressed last */
+  #pressed = null;
+
+  /** @param {HTMLElement} list */
+  constructor(list) {
+    this.#list = list;
+    list.addEventListener("click", ({ target }) => {
+      if (target instanceof Element) this.#pressed = target.closest("[data-act]");
+    });
   }
-  if (!focused || focused.button === document.activeElement) return;
-  const place = shown.findIndex((row) => userOf(row) === focused.userId);
-  focusRow(list, place < 0 ? focused.place : place, focused.act);
+
+  /**
+   * Shows these rows. Those that say the same stay, so that nothing is replaced between a press on it and the click. Of
+   * the others the buttons stay, so that the focus comes back to them, from menus and dialogs, too. With a row that goes
+   * because its button was pressed, the focus goes on to the next one. Nobody's button becomes another's otherwise.
+   *
+   * @param {HTMLElement[]} rows
+   */
+  show(rows) {
+    const list = this.#list;
+    const focused = this.#focused();
+    const before = new Map([...list.children].map((row) => [userOf(row), row]));
+    const shown = rows.map((row) => {
+      const known = before.get(userOf(row));
+      if (known?.isEqualNode(row)) return known;
+      if (known) keepButtons(known, row);
+      return row;
+    });
+    for (const row of before.values()) if (!shown.includes(row)) row.remove();
+    for (const [place, row] of shown.entries()) {
+      const there = list.children[place] ?? null;
+      if (there !== row) list.insertBefore(row, there);
+    }
+    if (!focused || focused.button === document.activeElement) return;
+    const { button, userId, place, act } = focused;
+    const next = button === this.#pressed ? shown[Math.min(place, shown.length - 1)] : undefined;
+    this.#focus(shown.find((row) => userOf(row) === userId) ?? next, act);
+  }
+
+  /** @param {string} act the button of the first row that gets the focus */
+  focusFirst(act) {
+    this.#focus(this.#list.children[0], act);
+  }
+
+  /**
+   * Puts the focus on a button of a row: on another one if there is no such, and on what closes the panel without any.
+   *
+   * @param {Element | undefined} row
+   * @param {string} act
+   */
+  #focus(row, act) {
+    const button = row?.querySelector(`[data-act="${act}"]`) ?? row?.querySelector("[data-act]");
+    const wanted = button ?? this.#list.closest(".panel")?.querySelector("header button");
+    if (wanted instanceof HTMLElement) wanted.focus();
+  }
+
+  #focused() {
+    const button = document.activeElement;
+    const place = [...this.#list.children].findIndex((row) => row.contains(button));
+    const row = this.#list.children[place];
+    if (!row || !(button instanceof HTMLElement)) return null;
+    return { button, place, userId: userOf(row), act: button.dataset.act ?? "" };
+  }
 }
 
 /**
- * Puts the focus on a button of a row, or of the last one; on what closes the panel if there is no such button.
+ * Puts the buttons of a person's row into the one that replaces it. What they do depends on the person alone.
  *
- * @param {HTMLElement} list
- * @param {number} place of the row
- * @param {string} act of the button
+ * @param {Element} known
+ * @param {HTMLElement} row
  */
-export function focusRow(list, place, act) {
-  const row = list.children[Math.min(place, list.children.length - 1)];
-  const wanted = row?.querySelector(`[data-act="${act}"]`) ?? list.closest(".panel")?.querySelector("header button");
-  if (wanted instanceof HTMLElement) wanted.focus();
-}
-
-/** @param {HTMLElement} list */
-function focusIn(list) {
-  const button = document.activeElement;
-  const place = [...list.children].findIndex((row) => row.contains(button));
-  const row = list.children[place];
-  if (!row || !(button instanceof HTMLElement)) return null;
-  return { button, place, userId: userOf(row), act: button.dataset.act ?? "" };
+function keepButtons(known, row) {
+  for (const renewed of row.querySelectorAll("[data-act]")) {
+    const button = known.querySelector(`[data-act="${renewed.getAttribute("data-act")}"]`);
+    if (!button) continue;
+    for (const { name, value } of renewed.attributes) button.setAttribute(name, value);
+    renewed.replaceWith(button);
+  }
 }
 
 /** @param {Element} row */

@@ -165,7 +165,7 @@ export class Tile {
    * @param {Quality | null} quality of this person's media; null: there is none that could be measured
    * @param {boolean} isFilming whether something has come from their camera since the last report
    */
-  setQuality(quality, isFilming) {
+  takeReport(quality, isFilming) {
     this.#quality = quality;
     this.#arrival.take(isFilming);
     this.#showQuality();
@@ -174,7 +174,7 @@ export class Tile {
   /** A connection is not good while the picture does not come, or comes no more. */
   #showQuality() {
     const hasPicture = this.element.classList.contains("has-picture");
-    const isMissing = this.#arrival.hasStopped || (this.#expectsPicture && !hasPicture && this.#quality !== null);
+    const isMissing = this.#arrival.isMissing || (this.#expectsPicture && !hasPicture && this.#quality !== null);
     this.#signal.hidden = this.#quality === null && !isMissing;
     const { bars: measured, loss, roundTrip } = this.#quality ?? UNKNOWN;
     const count = isMissing ? 0 : measured;

@@ -79,7 +79,7 @@ export default {
   "noise.failed": "Die starke Geräuschunterdrückung konnte nicht gestartet werden. Die des Browsers läuft weiter.",
   "background.label": "Hintergrund",
   "background.notHere":
-    "Dieser Browser kann Ihren Hintergrund nicht verbergen, wenn der Tab verdeckt ist. Chrome und Edge können es.",
+    "Dieser Browser kann Ihren Hintergrund nicht verbergen, wenn der Tab verdeckt ist. Chrome und Edge auf einem Computer können es.",
   "background.none": "Hintergrund unverändert",
   "background.blur": "Unscharfer Hintergrund",
   "background.plain": "Einfarbiger Hintergrund",
@@ -94,7 +94,7 @@ export default {
   "microphone.blocked":
     "Der Zugriff auf Ihr Mikrofon ist blockiert. Erlauben Sie ihn über das Symbol neben der Adresse und versuchen Sie es erneut.",
   "microphone.blockedInApp":
-    "Der Zugriff auf Ihr Mikrofon ist blockiert. Erlauben Sie ihn in den Einstellungen dieser App, über ihr Menü oder auf Ihrem Gerät, und versuchen Sie es erneut.",
+    "Der Zugriff auf Ihr Mikrofon ist blockiert. Erlauben Sie ihn im Menü dieser App oder in den Einstellungen Ihres Geräts und versuchen Sie es erneut.",
   "microphone.blockedOnIos":
     "Der Zugriff auf Ihr Mikrofon ist blockiert. Erlauben Sie ihn in der App „Einstellungen“ unter Safari oder Ihrem Browser und versuchen Sie es erneut.",
   "microphone.missing": "Kein Mikrofon gefunden. Schließen Sie eines an und versuchen Sie es erneut.",
@@ -111,7 +111,7 @@ export default {
   "camera.blocked":
     "Der Zugriff auf Ihre Kamera ist blockiert. Erlauben Sie ihn über das Symbol neben der Adresse und versuchen Sie es erneut.",
   "camera.blockedInApp":
-    "Der Zugriff auf Ihre Kamera ist blockiert. Erlauben Sie ihn in den Einstellungen dieser App, über ihr Menü oder auf Ihrem Gerät, und versuchen Sie es erneut.",
+    "Der Zugriff auf Ihre Kamera ist blockiert. Erlauben Sie ihn im Menü dieser App oder in den Einstellungen Ihres Geräts und versuchen Sie es erneut.",
   "camera.blockedOnIos":
     "Der Zugriff auf Ihre Kamera ist blockiert. Erlauben Sie ihn in der App „Einstellungen“ unter Safari oder Ihrem Browser und versuchen Sie es erneut.",
   "camera.missing": "Keine Kamera gefunden. Schließen Sie eine an und versuchen Sie es erneut.",

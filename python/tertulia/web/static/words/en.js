@@ -78,7 +78,8 @@ export default {
   "noise.label": "Strong noise suppression",
   "noise.failed": "Strong noise suppression could not be started. The browser’s own goes on.",
   "background.label": "Background",
-  "background.notHere": "This browser cannot hide your background while its tab is in the back. Chrome and Edge can.",
+  "background.notHere":
+    "This browser cannot hide your background while its tab is in the background. Chrome and Edge on a computer can.",
   "background.none": "Background as it is",
   "background.blur": "Blurred background",
   "background.plain": "Plain background",
@@ -91,7 +92,7 @@ export default {
   "microphone.blocked":
     "Access to your microphone is blocked. Allow it by the icon next to the address, then try again.",
   "microphone.blockedInApp":
-    "Access to your microphone is blocked. Allow it in this app’s settings, by its menu or on your device, then try again.",
+    "Access to your microphone is blocked. Allow it in this app’s menu or in your device’s settings, then try again.",
   "microphone.blockedOnIos":
     "Access to your microphone is blocked. Allow it in the Settings app, under Safari or the browser you use, then try again.",
   "microphone.missing": "No microphone found. Connect one, then try again.",
@@ -105,7 +106,7 @@ export default {
     "Your microphone gives no sound: your device has muted it, for a phone call or by a switch, for example.",
   "camera.blocked": "Access to your camera is blocked. Allow it by the icon next to the address, then try again.",
   "camera.blockedInApp":
-    "Access to your camera is blocked. Allow it in this app’s settings, by its menu or on your device, then try again.",
+    "Access to your camera is blocked. Allow it in this app’s menu or in your device’s settings, then try again.",
   "camera.blockedOnIos":
     "Access to your camera is blocked. Allow it in the Settings app, under Safari or the browser you use, then try again.",
   "camera.missing": "No camera found. Connect one, then try again.",

@@ -77,7 +77,8 @@ export default {
   "noise.label": "Supresión de ruido intensa",
   "noise.failed": "No se pudo iniciar la supresión de ruido intensa. La del navegador sigue activa.",
   "background.label": "Fondo",
-  "background.notHere": "Este navegador no puede ocultar tu fondo si la pestaña no está a la vista. Chrome y Edge sí.",
+  "background.notHere":
+    "Este navegador no puede ocultar tu fondo si la pestaña no está a la vista. Chrome y Edge en un ordenador sí.",
   "background.none": "Fondo sin cambios",
   "background.blur": "Fondo desenfocado",
   "background.plain": "Fondo liso",
@@ -91,9 +92,9 @@ export default {
   "microphone.blocked":
     "El acceso al micrófono está bloqueado. Permítelo con el icono que hay junto a la dirección y vuelve a intentarlo.",
   "microphone.blockedInApp":
-    "El acceso al micrófono está bloqueado. Permítelo en los ajustes de esta aplicación, desde su menú o en tu dispositivo, y vuelve a intentarlo.",
+    "El acceso al micrófono está bloqueado. Permítelo en el menú de esta aplicación o en los ajustes de tu dispositivo, y vuelve a intentarlo.",
   "microphone.blockedOnIos":
-    "El acceso al micrófono está bloqueado. Permítelo en la app Ajustes, en Safari o en el navegador que uses, y vuelve a intentarlo.",
+    "El acceso al micrófono está bloqueado. Permítelo en la app Ajustes, en el apartado de Safari o de tu navegador, y vuelve a intentarlo.",
   "microphone.missing": "No se ha encontrado ningún micrófono. Conecta uno y vuelve a intentarlo.",
   "microphone.busy": "Otra aplicación está usando el micrófono. Ciérrala y vuelve a intentarlo.",
   "microphone.insecure":
@@ -107,9 +108,9 @@ export default {
   "camera.blocked":
     "El acceso a la cámara está bloqueado. Permítelo con el icono que hay junto a la dirección y vuelve a intentarlo.",
   "camera.blockedInApp":
-    "El acceso a la cámara está bloqueado. Permítelo en los ajustes de esta aplicación, desde su menú o en tu dispositivo, y vuelve a intentarlo.",
+    "El acceso a la cámara está bloqueado. Permítelo en el menú de esta aplicación o en los ajustes de tu dispositivo, y vuelve a intentarlo.",
   "camera.blockedOnIos":
-    "El acceso a la cámara está bloqueado. Permítelo en la app Ajustes, en Safari o en el navegador que uses, y vuelve a intentarlo.",
+    "El acceso a la cámara está bloqueado. Permítelo en la app Ajustes, en el apartado de Safari o de tu navegador, y vuelve a intentarlo.",
   "camera.missing": "No se ha encontrado ninguna cámara. Conecta una y vuelve a intentarlo.",
   "camera.busy": "Otra aplicación está usando la cámara. Ciérrala y vuelve a intentarlo.",
   "camera.insecure":

@@ -79,7 +79,7 @@ export default {
   "noise.failed": "La forte réduction du bruit n’a pas pu démarrer. Celle du navigateur reste active.",
   "background.label": "Arrière-plan",
   "background.notHere":
-    "Ce navigateur ne peut pas masquer votre arrière-plan quand l’onglet est caché. Chrome et Edge le peuvent.",
+    "Ce navigateur ne peut pas masquer votre arrière-plan quand l’onglet est caché. Chrome et Edge sur ordinateur le peuvent.",
   "background.none": "Arrière-plan inchangé",
   "background.blur": "Arrière-plan flou",
   "background.plain": "Arrière-plan uni",
@@ -95,7 +95,7 @@ export default {
   "microphone.blocked":
     "L’accès à votre micro est bloqué. Autorisez-le avec l’icône à côté de l’adresse, puis réessayez.",
   "microphone.blockedInApp":
-    "L’accès à votre micro est bloqué. Autorisez-le dans les réglages de cette application, par son menu ou sur votre appareil, puis réessayez.",
+    "L’accès à votre micro est bloqué. Autorisez-le dans le menu de cette application ou dans les réglages de votre appareil, puis réessayez.",
   "microphone.blockedOnIos":
     "L’accès à votre micro est bloqué. Autorisez-le dans l’app Réglages, sous Safari ou le navigateur que vous utilisez, puis réessayez.",
   "microphone.missing": "Aucun micro trouvé. Branchez-en un, puis réessayez.",
@@ -110,7 +110,7 @@ export default {
     "Votre micro ne donne plus de son : votre appareil l’a coupé, par exemple pour un appel ou par un interrupteur.",
   "camera.blocked": "L’accès à votre caméra est bloqué. Autorisez-le avec l’icône à côté de l’adresse, puis réessayez.",
   "camera.blockedInApp":
-    "L’accès à votre caméra est bloqué. Autorisez-le dans les réglages de cette application, par son menu ou sur votre appareil, puis réessayez.",
+    "L’accès à votre caméra est bloqué. Autorisez-le dans le menu de cette application ou dans les réglages de votre appareil, puis réessayez.",
   "camera.blockedOnIos":
     "L’accès à votre caméra est bloqué. Autorisez-le dans l’app Réglages, sous Safari ou le navigateur que vous utilisez, puis réessayez.",
   "camera.missing": "Aucune caméra trouvée. Branchez-en une, puis réessayez.",

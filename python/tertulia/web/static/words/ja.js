@@ -75,9 +75,10 @@ export default {
   "device.quality.standard": "標準画質（360p）",
   "device.quality.high": "高画質（720p）",
   "noise.label": "強力なノイズ抑制",
-  "noise.failed": "強力なノイズ抑制を開始できませんでした。ブラウザーのノイズ抑制は引き続き有効です。",
+  "noise.failed": "強力なノイズ抑制を開始できませんでした。ブラウザのノイズ抑制は引き続き有効です。",
   "background.label": "背景",
-  "background.notHere": "このブラウザーでは、タブが隠れている間に背景を隠せません。Chrome と Edge では使えます。",
+  "background.notHere":
+    "このブラウザでは、タブが隠れている間に背景を隠せません。パソコンの Chrome と Edge では使えます。",
   "background.none": "背景をそのまま表示",
   "background.blur": "背景をぼかす",
   "background.plain": "無地の背景",
@@ -152,7 +153,7 @@ export default {
   "settings.sounds": "入退室、挙手、チャットを音で知らせる",
   "settings.mutedSpeech": "ミュート中に話したら知らせる",
   "settings.mutedSpeechLead":
-    "ミュート中も、ブラウザーにはマイクが使用中と表示されます。聞き取った音は端末の外に出ません。",
+    "ミュート中も、ブラウザにはマイクが使用中と表示されます。聞き取った音は端末の外に出ません。",
   "shortcuts.title": "キーボード ショートカット",
   "shortcuts.enabled": "1 キーのショートカットを使う",
   "shortcuts.space": "スペース",
@@ -167,7 +168,7 @@ export default {
   "shortcuts.fullScreen": "全画面表示のオン / オフ",
   "shortcuts.help": "このショートカット一覧を表示",
 
-  "copy.byHand": "ブラウザーがこのページでのコピーを許可していません。選択された文字をご自分でコピーしてください。",
+  "copy.byHand": "ブラウザがこのページでのコピーを許可していません。選択された文字をご自分でコピーしてください。",
 
   "invite.copy": "招待リンクをコピー",
   "invite.short": "招待",

@@ -78,7 +78,7 @@ export default {
   "noise.failed": "Não foi possível iniciar a supressão de ruído intensa. A do navegador continua ativa.",
   "background.label": "Plano de fundo",
   "background.notHere":
-    "Este navegador não consegue ocultar seu plano de fundo com a aba oculta. O Chrome e o Edge conseguem.",
+    "Este navegador não consegue ocultar seu plano de fundo com a aba oculta. O Chrome e o Edge no computador conseguem.",
   "background.none": "Plano de fundo original",
   "background.blur": "Plano de fundo desfocado",
   "background.plain": "Plano de fundo liso",
@@ -93,9 +93,9 @@ export default {
   "microphone.blocked":
     "O acesso ao microfone está bloqueado. Permita-o pelo ícone ao lado do endereço e tente novamente.",
   "microphone.blockedInApp":
-    "O acesso ao microfone está bloqueado. Permita-o nas configurações deste app, pelo menu dele ou no seu dispositivo, e tente novamente.",
+    "O acesso ao microfone está bloqueado. Permita-o no menu deste app ou nas configurações do seu dispositivo, e tente novamente.",
   "microphone.blockedOnIos":
-    "O acesso ao microfone está bloqueado. Permita-o no app Ajustes, em Safari ou no navegador que você usa, e tente novamente.",
+    "O acesso ao microfone está bloqueado. Permita-o no app Ajustes, na seção do Safari ou do seu navegador, e tente novamente.",
   "microphone.missing": "Nenhum microfone encontrado. Conecte um e tente novamente.",
   "microphone.busy": "O microfone está sendo usado por outro aplicativo. Feche-o e tente novamente.",
   "microphone.insecure":
@@ -108,9 +108,9 @@ export default {
     "O microfone está sem som: o dispositivo o silenciou, por exemplo, por causa de uma chamada ou de um botão.",
   "camera.blocked": "O acesso à câmera está bloqueado. Permita-o pelo ícone ao lado do endereço e tente novamente.",
   "camera.blockedInApp":
-    "O acesso à câmera está bloqueado. Permita-o nas configurações deste app, pelo menu dele ou no seu dispositivo, e tente novamente.",
+    "O acesso à câmera está bloqueado. Permita-o no menu deste app ou nas configurações do seu dispositivo, e tente novamente.",
   "camera.blockedOnIos":
-    "O acesso à câmera está bloqueado. Permita-o no app Ajustes, em Safari ou no navegador que você usa, e tente novamente.",
+    "O acesso à câmera está bloqueado. Permita-o no app Ajustes, na seção do Safari ou do seu navegador, e tente novamente.",
   "camera.missing": "Nenhuma câmera encontrada. Conecte uma e tente novamente.",
   "camera.busy": "A câmera está sendo usada por outro aplicativo. Feche-o e tente novamente.",
   "camera.insecure": "Os navegadores só permitem a câmera em páginas seguras. Peça um link que comece com https.",

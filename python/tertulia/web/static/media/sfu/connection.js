@@ -3,7 +3,7 @@
 import { Emitter } from "../../protocol/emitter.js";
 import { blockageOf, PATIENCE_MS } from "../blockage.js";
 import { Gauge } from "../details.js";
-import { cut } from "../quality.js";
+import { withoutPath } from "../quality.js";
 import { Reporter } from "../report.js";
 import { logFailure, Serial } from "../serial.js";
 import { candidateInit } from "../sources.js";
@@ -197,7 +197,7 @@ export class SfuConnection extends Emitter {
     const isWorthIt = this.#redundancy.isWorthIt(read.soundLoss, performance.now());
     if (this.#isSettled && this.#senders.repeatVoice(isWorthIt)) this.#onLinesChanged();
     const isBlocked = isOpen && this.#path.downFor > PATIENCE_MS;
-    const qualities = this.#path.isInterrupted ? cut(read.qualities) : read.qualities;
+    const qualities = this.#path.isInterrupted ? withoutPath(read.qualities) : read.qualities;
     return { ...read, qualities, blockage: isBlocked ? blockageOf(this.#pc, []) : null };
   }
 
