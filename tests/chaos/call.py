@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, NamedTuple
 
+import pytest
+
 from tertulia.redis.client import Redis
 from tertulia.state.connection import connect_redis
 from tests.chaos.caller import Caller, Lag, callers
@@ -167,12 +169,15 @@ class Outcome(NamedTuple):
 
 async def goes_on(fault: Fault, site: Site) -> None:
     """The test that a call goes on under a fault. The bars are those of docs/operations.md, and some slack. Only pauses
-    are measured again, where this machine was too busy."""
+    are measured again, where this machine was too busy; where it stays so, the test is skipped, with who had no CPU."""
     outcome = await _outcome(fault, site)
     for _ in range(ATTEMPTS - 1):
         if outcome.wrong or not outcome.starved(fault.bar):
             break
         outcome = await _outcome(fault, site)
+    starved = outcome.starved(fault.bar)
+    if starved and not outcome.wrong:
+        pytest.skip("; ".join(starved))
     flaws = outcome.flaws(fault, SLACK, PAGE_SLACK)
     assert not flaws, "; ".join(flaws)
 

@@ -49,7 +49,7 @@ async def test_on_a_busy_machine_nothing_is_measured(busy: Outcome, outcomes: li
     outcomes += [busy._replace(pauses=[9.0]), busy, WELL]
     await goes_on(FAULT, NOWHERE)
     outcomes += [busy] * ATTEMPTS
-    with pytest.raises(AssertionError, match="too busy to tell"):
+    with pytest.raises(pytest.skip.Exception, match="too busy to tell"):
         await goes_on(FAULT, NOWHERE)
     assert outcomes == []
 
