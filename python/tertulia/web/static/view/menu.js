@@ -73,6 +73,7 @@ export class Menu {
 
 /** @param {KeyboardEvent} event */
 function walk(event) {
+  if (event.key === "Escape") event.stopPropagation(); // it closes the menu by itself; the panel around it stays
   const items = visible(/** @type {HTMLElement} */ (event.currentTarget));
   const at = items.indexOf(/** @type {HTMLElement} */ (document.activeElement));
   const next = { ArrowDown: (at + 1) % items.length, ArrowUp: at - 1, Home: 0, End: -1 }[event.key];
