@@ -69,7 +69,8 @@ async def test_a_seat_that_is_taken_again_and_again_costs(fleet: Fleet, slow: Wo
             await client.call("LeaveRoom")
             await client.call("JoinRoom", {"roomId": room, "token": fleet.token(room, user)})
             seats += 1
-    assert seats == 1 + 4  # of 26 calls each, and one for leaving
+    # Of 26 calls each, and one for leaving. So few a second also allow four JoinRooms at once, then one a second.
+    assert 4 <= seats <= 1 + 4
 
 
 async def test_calls_that_come_too_late_cost_no_more_than_calls(fleet: Fleet, slow: Worker) -> None:
