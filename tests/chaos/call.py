@@ -34,7 +34,7 @@ STARVED: Final = 0.3
 PAGE_STARVED: Final = 0.6
 STARVED_SHARE: Final = 0.2
 """A call counts if the lag of the callers, and of the page, is not above so many seconds, or this share of the bar."""
-ATTEMPTS: Final = 3
+ATTEMPTS: Final = 2
 """To have a call that counts."""
 
 
