@@ -64,7 +64,8 @@ class Person:
         """LeaveRoom, and the end."""
         await self.stop()
         assert self.client is not None
-        with contextlib.suppress(CallRefused, AssertionError, TimeoutError):
+        # The connection may be lost, as it is nobody's wish to come back any more.
+        with contextlib.suppress(CallRefused, ConnectionClosed, AssertionError, TimeoutError):
             await self.client.call("LeaveRoom")
         await self.client.close()
 
