@@ -77,7 +77,8 @@ FILMS = tuple(f"tests/integration/recorder/{name}.py" for name in ("test_film", 
 # For `make nightly`, as are LONG ones in browsers: recordings of many seconds each, commands that are started over and
 # over, and requests made up from the OpenAPI document.
 LONG_RECORDINGS = tuple(
-    f"tests/integration/recorder/{name}.py" for name in ("test_several", "test_kill", "test_storage_faults")
+    f"tests/integration/recorder/{name}.py"
+    for name in ("test_commands", "test_several", "test_kill", "test_storage_faults")
 )
 LONG_REST = tuple(f"tests/integration/rest/{name}.py" for name in ("test_rest_commands", "test_rest_schema"))
 SOCKETS = ("fleet", "sfu", "signalr")
@@ -112,18 +113,22 @@ def _browser(*names: str) -> tuple[str, ...]:
 
 # For `make nightly`: with these, continuous integration would take too long.
 LONG = _browser(
+    "accessibility",
     "check",
     "comfort",
     "control",
+    "directions",
     "effects",
     "firefox_comfort",
     "firefox_control",
+    "firefox_effects",
     "firefox_page",
     "keys",
     "languages",
     "layers",
     "links",
     "meetings",
+    "outbox",
     "pictures",
     "recorded_files",
     "recording",
@@ -168,6 +173,12 @@ NIGHTLY = (
     Step("nightly browser", (*PYTEST, *LONG), 40, needs=SERVED, apart=True),
     Step("nightly fuzz targets", (*CARGO, "check", "--manifest-path", "fuzz/Cargo.toml", "--locked", "-q"), 20),
     Step("nightly fuzz", ("env", "FUZZ_ROUNDS=3000", *PYTEST, "tests/unit/test_pumped.py"), 20, needs=BUILT),
+    Step(
+        "nightly examples",
+        ("env", "HYPOTHESIS_PROFILE=others", *PYTEST, "-m", "hypothesis", "tests/unit"),
+        10,
+        needs=BUILT,
+    ),
 )
 GROUPS = {
     "check": CHECK,

@@ -26,7 +26,7 @@ class Process:
 
 def tree(root: int) -> list[Process]:
     """``root`` and everything below it."""
-    return [_process(pid) for pid in below(root)]
+    return [found for pid in below(root) if (found := _process(pid)) is not None]
 
 
 def below(root: int) -> list[int]:
@@ -58,11 +58,16 @@ def _stat(pid: int) -> list[str]:
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
 
 
-def _process(pid: int) -> Process:
-    words = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")
-    rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
+def _process(pid: int) -> Process | None:
+    """None: it ended meanwhile."""
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")
+        rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
+        cpu, wakeups = cpu_seconds(pid), _wakeups(pid)
+    except (FileNotFoundError, ProcessLookupError):
+        return None
     pss = next(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:"))
-    return Process(pid, " ".join(words[:5]).strip(), cpu_seconds(pid), _wakeups(pid), pss * 1024)
+    return Process(pid, " ".join(words[:5]).strip(), cpu, wakeups, pss * 1024)
 
 
 def _wakeups(pid: int) -> int:

@@ -11,11 +11,11 @@ import argparse
 import asyncio
 import sys
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
-from bench.faults import people
+from bench.faults import people, table
 from scripts import real_time
+from tertulia import logging
 from tertulia.state.connection import connect_redis
 from tests.chaos.call import PEOPLE, Fault, Outcome, of_100, site_of_calls, under
 from tests.chaos.media_faults import OUTAGES, QUICK, SLOW
@@ -34,18 +34,6 @@ def together(outcomes: list[Outcome]) -> Outcome:
     )
 
 
-def line(name: str, media: float, page: float | None, bar: float) -> str:
-    """A row of the table."""
-    return f"| {name} | {media:.1f} s | {'' if page is None else f'{page:.1f} s'} | {bar:g} s |"
-
-
-def lines(fault: Fault, found: Outcome) -> Iterator[str]:
-    """The rows of a fault."""
-    yield line(fault.name, of_100(found.pauses, fault.bar.share), found.in_page[-1], fault.bar.seconds)
-    if fault.seat is not None:
-        yield line(f"{fault.name}: its clients return to their seats", found.waits[-1], None, fault.seat)
-
-
 def spread(found: Outcome) -> str:
     """What the table does not say."""
     shares = ((50, "median"), (95, "95 of 100"), (100, "longest"))
@@ -57,7 +45,7 @@ def calls(running: Site, fault: Fault, count: int, times: int) -> bool:
     """So many calls under one fault; whether all of them meet the bars."""
     outcomes = [asyncio.run(under(fault, running, count)) for _ in range(times)]
     found = together(outcomes)
-    print(*lines(fault, found), sep="\n", flush=True)
+    print(*table.rows(fault, found), sep="\n", flush=True)
     print(spread(found), file=sys.stderr, flush=True)
     flaws = [flaw for outcome in outcomes for flaw in outcome.flaws(fault)]
     for flaw in flaws:
@@ -69,7 +57,7 @@ def waits(running: Site, row: people.Row, times: int) -> bool:
     """How long people wait, so many times; whether that meets the bar each time."""
     measured = [sorted(asyncio.run(_waits(running, row))) for _ in range(times)]
     found = sorted(wait for once in measured for wait in once)
-    print(line(row.name, of_100(found, 95), None, row.bar), flush=True)
+    print(table.row(row.name, of_100(found, 95), None, row.bar), flush=True)
     return all(of_100(once, 95) <= row.bar for once in measured)
 
 
@@ -89,8 +77,9 @@ def main() -> int:
     parser.add_argument("--only", default="", help="measure only those whose name has this word")
     parser.add_argument("--long", action="store_true", help="outages as long as real ones, too")
     args = parser.parse_args()
+    logging.configure("error")  # its own client of Redis would tell of each fault
     real_time.renounce()
-    print("| fault | pause | in Chromium | bar |\n|---|---|---|---|", flush=True)
+    print(table.HEAD, flush=True)
     is_met = True
     with tempfile.TemporaryDirectory(prefix="bench-faults-") as name, site_of_calls(Path(name)) as running:
         for fault in (*QUICK, *SLOW, *(OUTAGES if args.long else ())):

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
+from bisect import bisect_right
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Final, NamedTuple
 
-from bench.callers import Caller, Json, Media, calling
+from bench.callers import PATIENCE, Caller, Json, Media, calling
 
 SAY_EVERY: Final = 0.05
 """Seconds between two messages of a member."""
@@ -18,7 +19,8 @@ STATE_EACH: Final = 4
 
 
 class Delays(NamedTuple):
-    """Of one window, in milliseconds: of video packets, and of what members said until each of the others heard it."""
+    """Of one window, in milliseconds: of video packets that came in it, and of what members said in it, until each of
+    the others heard it, which may be later."""
 
     media: list[float]
     signaling: list[float]
@@ -32,7 +34,11 @@ class Call:
         self._media = media
         self._said: dict[str, float] = {}
         """When each member said last that their state has changed."""
-        self._delays: list[float] = []
+        self._windows: list[tuple[float, Delays]] = [(0.0, Delays([], []))]
+        """When each began; what is between two counts as one, too."""
+        self._heard_until: dict[tuple[str, str], float] = {}
+        """When that was said what each member has heard last of each other one."""
+        self._news = asyncio.Event()
         for caller in callers:
             caller.on_event = partial(self._heard, caller.member.user)
 
@@ -42,10 +48,21 @@ class Call:
         return self._callers[0].offered
 
     async def window(self, seconds: float) -> Delays:
-        """The delays of what was sent in the next so many seconds."""
-        await self._measured()
+        """The delays in the next so many seconds; what is heard later is added when it is."""
+        await self._media.delays()
+        window = self._begin()
         await asyncio.sleep(seconds)
-        return await self._measured()
+        self._begin()
+        window.media.extend(await self._media.delays())
+        return window
+
+    async def settle(self) -> None:
+        """Wait until everybody has heard all that was said before."""
+        now, pairs = time.monotonic(), len(self._callers) * (len(self._callers) - 1)
+        async with asyncio.timeout(PATIENCE):
+            while len(self._heard_until) < pairs or min(self._heard_until.values()) < now:
+                self._news.clear()
+                await self._news.wait()
 
     async def talk(self) -> None:
         """Say something again and again, until cancelled."""
@@ -61,10 +78,10 @@ class Call:
                 self._said[member.user] = time.monotonic()
                 member.post("UpdateState", {"isMuted": False, "isVideoOn": number // STATE_EACH % 2 == 0})
 
-    async def _measured(self) -> Delays:
-        media = await self._media.delays()
-        signaling, self._delays = self._delays, []
-        return Delays(media, signaling)
+    def _begin(self) -> Delays:
+        began = Delays([], [])
+        self._windows.append((time.monotonic(), began))
+        return began
 
     def _heard(self, me: str, event: str, payload: Json, now: float) -> None:
         said = None
@@ -73,7 +90,10 @@ class Call:
         elif event == "StateChanged":
             said = self._said.get(payload["userId"])
         if said is not None and payload["userId"] != me:
-            self._delays.append((now - said) * 1e3)
+            window = self._windows[bisect_right(self._windows, said, key=lambda window: window[0]) - 1][1]
+            window.signaling.append((now - said) * 1e3)
+            self._heard_until[me, payload["userId"]] = said
+            self._news.set()
 
 
 @asynccontextmanager

@@ -47,9 +47,9 @@ def main() -> int:
 
 
 # Feedback, reports and checks of the path are in them.
-INBOUND_BAR = 15_100.0
-FORWARDED_BAR = 9_400.0
-IDLE_BAR = 33_200.0
+INBOUND_BAR = 14_500.0
+FORWARDED_BAR = 8_800.0
+IDLE_BAR = 25_200.0
 
 
 def build() -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -10,13 +12,12 @@ from typing import Any, Final
 from playwright.async_api import Browser, async_playwright
 
 from tests.browser import chromium
-from tests.browser.person import Person, Room, new_room
+from tests.browser.line import Line, Way
+from tests.browser.person import Person, new_room
+from tests.browser.proxy import Proxy
 from tests.integration import servers
 
-BAR: Final = 300.0
-"""Milliseconds, of the median."""
-BAR_BEHIND: Final = 20.0
-"""The same, of how much later than the connection the first picture is."""
+FILM: Final = "--use-fake-device-for-media-stream=fps=30"
 
 _CLOCK: Final = """
 const send = WebSocket.prototype.send;
@@ -53,27 +54,53 @@ class Join:
         return self.first_frame - self.connected
 
 
-async def measure(joins: int) -> list[Join]:
-    """Times of ``joins`` joins, after one that warms everything up."""
-    with tempfile.TemporaryDirectory() as directory, servers.tertulia_dev(Path(directory)) as server:
-        async with async_playwright() as playwright:
-            browser = await chromium.launch(playwright, "--use-fake-device-for-media-stream=fps=30")
-            room = new_room(f"http://localhost:{server.port}")
-            host = await Person.come(browser, "Host")
-            await host.join(room.host_link)
-            times = [await _join(browser, room) for _ in range(joins + 1)]
-            await browser.close()
+async def measure(joins: int, round_trip: float | None) -> list[Join]:
+    """Times of ``joins`` joins, after one that warms everything up.
+
+    They come from this machine (``None``), or over a line that takes so many seconds there and back, which needs root.
+    """
+    async with _browser_at(round_trip) as (browser, link):
+        times = [await _join(browser, link) for _ in range(joins + 1)]
     return times[1:]
 
 
-async def _join(browser: Browser, room: Room) -> Join:
-    guest = await Person.come(browser, "Guest")
-    await guest.context.add_init_script(_CLOCK)
-    await guest.join(room.link)
-    await guest.sees("Host")
-    took: dict[str, Any] = await guest.page.evaluate(
+@asynccontextmanager
+async def _browser_at(round_trip: float | None) -> AsyncIterator[tuple[Browser, str]]:
+    """A browser, and the host's link to a meeting in which Ana is, near the server."""
+    async with AsyncExitStack() as stack:
+        directory = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        playwright = await stack.enter_async_context(async_playwright())
+        line = stack.enter_context(Line()) if round_trip is not None else None
+        settings = {} if line is None else {"TERTULIA_SFU_ADVERTISE": f"127.0.0.1,{line.server}"}
+        server = stack.enter_context(servers.tertulia_dev(directory, settings=settings))
+        room = new_room(f"http://localhost:{server.port}")
+        browser = await chromium.launch(playwright, FILM)
+        stack.push_async_callback(browser.close)
+        ana = await Person.come(browser, "Ana")
+        await ana.join(room.link)
+        if line is None or round_trip is None:
+            yield browser, room.host_link
+            return
+        way = Way(delay=round_trip / 2)
+        line.set(way, way)
+        proxy = await stack.enter_async_context(Proxy(server.port, line.server))
+        base = f"http://{line.server}:{proxy.port}"
+        behind = await chromium.launch(
+            playwright, FILM, f"--unsafely-treat-insecure-origin-as-secure={base}", through=line.script
+        )
+        stack.push_async_callback(behind.close)
+        yield behind, room.host_link.replace(room.base, base)
+
+
+async def _join(browser: Browser, link: str) -> Join:
+    person = await Person.come(browser, "Ben")
+    await person.context.add_init_script(_CLOCK)
+    await person.join(link)
+    await person.sees("Ana")
+    await person.page.wait_for_function("window.frameAt")
+    took: dict[str, Any] = await person.page.evaluate(
         "({ connected: window.connectedAt - window.joinedAt, first_frame: window.frameAt - window.joinedAt })"
     )
-    await guest.leave()
-    await guest.close()
+    await person.leave_as_host()
+    await person.close()
     return Join(**took)

@@ -5,12 +5,16 @@
 
 #[path = "../../crates/sfu/tests/it/support/cost.rs"]
 mod cost;
+#[path = "../../crates/sfu/tests/it/support/mail.rs"]
+#[expect(dead_code, reason = "not all of a letter is looked at")]
+mod mail;
 
 use std::cell::RefCell;
 use std::time::{Duration, Instant, SystemTime};
 
 use cost::Cost;
 use libfuzzer_sys::fuzz_target;
+use mail::sent;
 use sfu::{Command, Limits, LocalCandidate, PeerId, Shard, ShardConfig, Transport};
 
 thread_local! {
@@ -78,7 +82,7 @@ fuzz_target!(|input: &[u8]| {
         shard
             .command(now, Command::Close { transport })
             .expect("closing is never refused");
-        while shard.poll_transmit().is_some() {}
+        sent(shard, now);
         while shard.poll_event().is_some() {}
         while shard.poll_ended_room().is_some() {}
         let stats = shard.stats();

@@ -43,6 +43,7 @@ from tertulia.ids import HubId, new_token
 from tertulia.limits import ADDRESS_SHARE, SharedLimit
 from tertulia.master_key import master_key
 from tertulia.oidc.provider import Providers
+from tertulia.outage import Outage, repeat
 from tertulia.redis.channels import Channels
 from tertulia.redis.client import Redis
 from tertulia.rest.api import Api
@@ -110,7 +111,7 @@ async def build_web(config: Config, internal_url: str) -> AsyncIterator[Web]:
         stack.push_async_callback(channels.close)
         clock = FleetClock(redis)
         await clock.measure()
-        await stack.enter_async_context(_each(lambda: MEASURE_SECONDS, clock.measure))
+        await stack.enter_async_context(_each(lambda: MEASURE_SECONDS, "clock", clock.measure))
         keyring = Keyring(SigningKeys(database, master_key(config)), clock.now)
         await keyring.start()
         stack.push_async_callback(keyring.stop)
@@ -164,17 +165,21 @@ async def build_web(config: Config, internal_url: str) -> AsyncIterator[Web]:
 
         registry = web_workers(redis)
         await registry.beat(worker())
-        stack.push_async_callback(_quietly, lambda: registry.leave(hub_id))
-        await stack.enter_async_context(_each(beats, lambda: _beat(registry, worker(), hub)))
+        stack.push_async_callback(_leave, registry, hub_id)
+        await stack.enter_async_context(_each(beats, "heartbeat", lambda: _beat(registry, worker(), hub)))
         for purge in (
             services.idempotency.purge,
             services.invites.purge,
             services.sign_ins.purge,
             services.connection_tests.purge,
         ):
-            await stack.enter_async_context(_each(lambda: PURGE_SECONDS, partial(_purge, purge, clock)))
+            await stack.enter_async_context(
+                _each(lambda: PURGE_SECONDS, purge.__qualname__, partial(_purge, purge, clock))
+            )
         kept = timedelta(days=config.audit_days)
-        await stack.enter_async_context(_each(lambda: PURGE_SECONDS, lambda: audit.purge(clock.moment() - kept)))
+        await stack.enter_async_context(
+            _each(lambda: PURGE_SECONDS, "audit", lambda: audit.purge(clock.moment() - kept))
+        )
         marks = Marks(lambda: keyring.tokens.derived(MARKS), keyring.now)
         workers = OtherWorkers(registry, marks, lambda: keyring.tokens.derived(SEAL))
         lobby = Lobby(0, 0) if config.open else Lobby()
@@ -295,15 +300,9 @@ def behind_proxies(config: Config, app: ASGIApp) -> ProxyHeadersMiddleware:
 
 
 @asynccontextmanager
-async def _each(pause: Callable[[], float], act: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
-    """Run ``act`` again and again, with such pauses (seconds). If a part does not answer, the next run tries again."""
-
-    async def run() -> None:
-        while True:
-            await asyncio.sleep(pause())
-            await _quietly(act)
-
-    task = asyncio.create_task(run())
+async def _each(pause: Callable[[], float], name: str, work: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
+    """Do ``work`` again and again, with such pauses (seconds). If a part does not answer, the next one tries again."""
+    task = asyncio.create_task(repeat(work, pause, Outage(work=name)))
     try:
         yield
     finally:
@@ -322,10 +321,8 @@ async def _purge(purge: Callable[[datetime], Awaitable[None]], clock: FleetClock
     await purge(clock.moment())
 
 
-async def _quietly(act: Callable[[], Awaitable[None]]) -> None:
+async def _leave(registry: Registry[Worker], hub: HubId) -> None:
     try:
-        await act()
+        await registry.leave(hub)
     except Unavailable as e:
-        _log.warning("a part does not answer", error=e.message)
-    except Exception:  # noqa: BLE001 — if a heartbeat ended, the web worker would drop out of the fleet
-        _log.exception("a regular task failed; it is tried again")
+        _log.warning("the web worker could not deregister", hub=hub, error=e.message)

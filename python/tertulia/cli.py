@@ -90,7 +90,7 @@ def _sfu(given: Given) -> int:
     import uvloop
 
     from tertulia import logging
-    from tertulia.sfu.node import run_node
+    from tertulia.sfu.process import run_nodes
 
     logging.configure(given.config.log_level, given.config.log_format)
     if given.args.drain:
@@ -98,7 +98,7 @@ def _sfu(given: Given) -> int:
 
         uvloop.run(drain_node(given.config, given.args.drain))
     else:
-        uvloop.run(run_node(given.config))
+        uvloop.run(run_nodes(given.config))
     return 0
 
 
@@ -235,13 +235,19 @@ COMMANDS: Final = (
     ),
     Command(
         "sfu",
-        "run an SFU node, which forwards the media",
+        "run SFU nodes, which forward the media: one for each thread",
         "sfu",
         _sfu,
         "Beside it: tertulia web, with the same --redis-url.\n"
         "Behind NAT: --sfu-advertise with the public address. Open the media ports in the firewall, UDP and TCP.\n"
         "SIGTERM lets its clients go over to other nodes first; so does --drain, from any machine.",
-        (Argument("--drain", "take the node ID out of service, and wait until it has ended", {"metavar": "ID"}),),
+        (
+            Argument(
+                "--drain",
+                "take the process of the node ID out of service, with all its nodes, and wait until it has ended",
+                {"metavar": "ID"},
+            ),
+        ),
     ),
     Command(
         "recorder",

@@ -95,7 +95,15 @@ class Config:
     sfu_advertise: tuple[str, ...] = _setting(
         values.list_of(values.ip_address), (), _SFU, "the addresses at which clients reach this node, comma-separated"
     )
-    sfu_workers: int = _setting(values.whole_number(1, 128), 1, _SFU, "how many media threads the node runs")
+    sfu_workers: int = _setting(
+        values.whole_number(1, 128), 1, _SFU, "how many media threads run, each a node of its own"
+    )
+    sfu_max_load: int = _setting(
+        values.whole_number(0, 100),
+        80,
+        _SFU,
+        "how busy a node is, in percent, when it gives up rooms to others; 0: it never does",
+    )
     sfu_track_mbits: int = _setting(
         values.whole_number(1, 1000), 40, _SFU, "what one track may send, in Mbit/s; a screen in 4K takes 20"
     )

@@ -144,12 +144,12 @@ class BadToken(Refused):
 
 
 class UserRemoved(BadToken):
-    """A token of somebody who was removed from the meeting since they were admitted."""
+    """Of somebody who was removed from the meeting since they were admitted."""
 
     reason = "removed"
 
     def __init__(self) -> None:
-        super().__init__("you were removed from this meeting, and the token is no longer valid")
+        super().__init__("you were removed from this meeting")
 
 
 class TooLarge(Refused):

@@ -7,9 +7,8 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-import structlog
-
 from tertulia.errors import RateLimited, Unavailable
+from tertulia.outage import Outage
 from tertulia.rates import BURST_SECONDS, MOST_NAMES, RateLimit, too_many
 from tertulia.state.limits import Bucket, Taken
 
@@ -26,8 +25,6 @@ ASK_SECONDS: Final = 0.25
 """How long Redis may take to answer: a limit is no reason to keep a caller waiting."""
 ADDRESS_SHARE: Final = 4
 """An address may make so many times the requests of one credential: a network of people often has just one."""
-
-_log = structlog.get_logger(__name__)
 
 Lease = Callable[[Bucket, int, int], Awaitable[Taken]]
 """See :meth:`tertulia.state.limits.SharedBuckets.take`."""
@@ -46,6 +43,11 @@ class SharedLimit:
         self._lease = lease
         self._own = RateLimit(per_second)
         self._free = RateLimit(per_second / FREE_SHARE, burst=max(1.0, per_second / 4))
+        self._outage = Outage(
+            "web workers limit rates each by itself while Redis does not answer",
+            "web workers limit rates together again",
+            limit=kind,
+        )
         self._leased: OrderedDict[str, tuple[int, float]] = OrderedDict()  # name → (requests, when)
 
     async def take(self, name: str, now: float) -> None:
@@ -88,7 +90,9 @@ class SharedLimit:
         bucket = Bucket(f"{self._kind} {name}", self._rate, self._rate * BURST_SECONDS)
         try:
             async with asyncio.timeout(ASK_SECONDS):
-                return await self._lease(bucket, want, debt)
+                taken = await self._lease(bucket, want, debt)
         except (TimeoutError, Unavailable) as e:
-            _log.warning("web workers limit rates each by itself while Redis does not answer", error=str(e))
+            self._outage.failed(e)
             return Taken(want, 0)
+        self._outage.worked()
+        return taken

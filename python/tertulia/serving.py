@@ -24,6 +24,7 @@ from tertulia.http.gate import Gate, open_gate, public_gate
 from tertulia.http.listening import bind, bind_operator, bind_public, in_url
 from tertulia.http.metrics import forget_dead_workers
 from tertulia.http.server import paced_http
+from tertulia.master_key import master_key
 from tertulia.process import descriptors, pulse
 from tertulia.senders import Origins, origins_of
 from tertulia.sockets.plain import socket as plain
@@ -86,6 +87,8 @@ async def _serve(config: Config, listener: socket.socket) -> None:
         serving = [asyncio.create_task(server.run()) for server in servers]
         stopping = asyncio.create_task(stop.wait())
         _log.info("web worker runs", address=f"{config.host}:{listener.getsockname()[1]}", hub=web.hub.id)
+        if master_key(config) is None and not config.open:
+            _log.warning("whoever can read the database can sign tokens: set TERTULIA_MASTER_KEY_FILE")
         await asyncio.wait({*serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
         for server in servers:

@@ -15,6 +15,9 @@ _EXACT: Final = 2.0**53
 """Below this ``5.0`` is the whole number 5, as in JSON Schema."""
 
 
+_CONTAINERS: Final = {dict, list}
+
+
 class TooDeep(ValueError):
     """The value is nested more than MAX_DEPTH levels deep."""
 
@@ -43,6 +46,12 @@ def loads(text: str, pairs: Callable[[list[tuple[str, Any]]], object] | None = N
     return value
 
 
+def parts_of(text: bytes) -> int:
+    """How many lists and objects, and values in them, there may be in a JSON text: counted by what stands before them,
+    in its strings too."""
+    return text.count(b",") + text.count(b"[") + text.count(b"{")
+
+
 def check_depth(value: object) -> None:
     """Raises TooDeep: ``value`` has more than MAX_DEPTH levels of objects and lists."""
     for _ in levels(value):
@@ -50,7 +59,8 @@ def check_depth(value: object) -> None:
 
 
 def levels(value: object) -> Iterator[list[Any]]:
-    """The values on each level of nesting, the outermost first. Without recursion: no depth exhausts the stack.
+    """The values on each level of nesting, the outermost first, of what a parser returned. Without recursion: no depth
+    exhausts the stack.
 
     Raises:
         TooDeep: after MAX_DEPTH levels of objects and lists there is another.
@@ -58,9 +68,9 @@ def levels(value: object) -> Iterator[list[Any]]:
     level: list[Any] = [value]
     for _ in range(MAX_DEPTH + 1):
         yield level
-        containers = [item for item in level if isinstance(item, dict | list)]
-        if not containers:
+        if not _CONTAINERS & set(map(type, level)):
             return
+        containers = [item for item in level if type(item) in _CONTAINERS]
         level = []
         for container in containers:
             level += container.values() if isinstance(container, dict) else container

@@ -38,6 +38,32 @@ window.RTCPeerConnection = class extends Native {
 """
 """The page hides its connections; tests read their statistics."""
 
+COUNT_QUESTIONS: Final = """(() => {
+  window.questions = [];
+  const media = navigator.mediaDevices;
+  const ask = media.getUserMedia.bind(media);
+  media.getUserMedia = (wanted) => { window.questions.push(Object.keys(wanted).sort()); return ask(wanted); };
+})()"""
+"""What devices the page asks the person for, as ``window.questions``."""
+
+KEEP_TRACKS: Final = """(() => {
+  window.opened = [];
+  const media = navigator.mediaDevices;
+  const ask = media.getUserMedia.bind(media);
+  media.getUserMedia = async (wanted) => {
+    const stream = await ask(wanted);
+    window.opened.push(...stream.getTracks());
+    return stream;
+  };
+})()"""
+"""Devices that were opened are at hand, for ``LOSE``."""
+
+LOSE: Final = """(kind) => {
+  const track = window.opened.filter((t) => t.kind === kind && t.readyState === "live").at(-1);
+  track.stop();
+  track.dispatchEvent(new Event("ended"));
+}"""
+"""What a browser does when a device is unplugged."""
 
 FAST_LINE: Final = """
 const describe = RTCPeerConnection.prototype.setRemoteDescription;

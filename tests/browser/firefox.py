@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from websockets.asyncio.client import ClientConnection, connect
 
@@ -33,11 +34,20 @@ PREFERENCES: Final = {
     "datareporting.policy.dataSubmissionEnabled": False,
     "remote.active-protocols": 1,
 }
+KEEP_COPIED: Final = """navigator.clipboard.write = async ([item]) => {
+  window.copied = await (await item.getType("text/plain")).text(); };"""
+"""What a page copies stays in it, as ``window.copied``."""
 SECONDS: Final = 45.0
 """The longest that a command may take."""
 
-_NONE: Final[Mapping[str, bool | int]] = {}
+_NONE: Final[Mapping[str, bool | int | str]] = {}
+_REQUEST: Final = "network.beforeRequestSent"
 _ADDRESS: Final = re.compile(r"WebDriver BiDi listening on (ws://\S+)\n")
+
+
+def control(name: str) -> str:
+    """The expression that finds a button of the toolbar by its name."""
+    return f"document.querySelector('.control[aria-label=\"{name}\"]')"
 
 
 class Failed(Exception):
@@ -52,6 +62,7 @@ class Page:
         self._ids = itertools.count(1)
         self._context = ""
         self._turn = asyncio.Lock()
+        self._given: dict[str, str] = {}
 
     async def command(self, method: str, **params: Any) -> Any:
         """One command at a time, and its result."""
@@ -62,6 +73,8 @@ class Page:
                 answer = json.loads(await self._socket.recv())
                 if answer.get("id") == number:
                     break
+                if answer.get("method") == _REQUEST and answer["params"]["isBlocked"]:
+                    await self._answer(answer["params"]["request"])
         if answer["type"] == "error":
             raise Failed(f"{method}: {answer['message']}")
         return answer["result"]
@@ -75,6 +88,23 @@ class Page:
     async def prepare(self, script: str) -> None:
         """Run a script in each page, before its own."""
         await self.command("script.addPreloadScript", functionDeclaration=f"() => {{ {script} }}")
+
+    async def give(self, path: str, script: str) -> None:
+        """Let pages have a script of this path, instead of the server's. They get it while a command runs."""
+        self._given[path] = script
+        await self.command("session.subscribe", events=[_REQUEST])
+        patterns = [{"type": "pattern", "pathname": path}]
+        await self.command("network.addIntercept", phases=["beforeRequestSent"], urlPatterns=patterns)
+
+    async def _answer(self, request: dict[str, Any]) -> None:
+        params = {
+            "request": request["request"],
+            "statusCode": 200,
+            "headers": [{"name": "content-type", "value": {"type": "string", "value": "text/javascript"}}],
+            "body": {"type": "string", "value": self._given[urlsplit(request["url"]).path]},
+        }
+        call = {"id": next(self._ids), "method": "network.provideResponse", "params": params}
+        await self._socket.send(json.dumps(call))
 
     async def goto(self, url: str) -> None:
         """Open an address, and wait until it is loaded."""
@@ -137,6 +167,26 @@ class Page:
         actions = [{"type": "key", "id": "keyboard", "actions": [{"type": kind, "value": value}]}]
         await self.command("input.performActions", context=self._context, actions=actions)
 
+    async def click(self, selector: str) -> None:
+        """Click the first element that a selector finds, as soon as it is there."""
+        words = json.dumps(selector)
+        await self.until(f"(() => {{ const e = document.querySelector({words}); e?.click(); return !!e; }})()")
+
+    async def close_dialog(self) -> None:
+        """Close the dialog that is open."""
+        await self.click("dialog header button")
+
+    async def tap(self, selector: str) -> None:
+        """Click in the middle of an element, as a person does: it takes that to let a page play."""
+        at = await self.evaluate(
+            f"""(({{ x, y, width, height }}) => [x + width / 2, y + height / 2].map(Math.round))(
+              document.querySelector({json.dumps(selector)}).getBoundingClientRect())"""
+        )
+        moves = [{"type": "pointerMove", "x": at[0], "y": at[1]}]
+        buttons = [{"type": kind, "button": 0} for kind in ("pointerDown", "pointerUp")]
+        actions = [{"type": "pointer", "id": "mouse", "actions": moves + buttons}]
+        await self.command("input.performActions", context=self._context, actions=actions)
+
     async def choose(self, button: str, item: str) -> None:
         """Press a button that opens a menu or a dialog, then one in it."""
         await self.press(button)
@@ -171,6 +221,16 @@ class Page:
         await self.press("Join now")
         await self.until('document.querySelector(".meeting")')
 
+    @asynccontextmanager
+    async def hidden(self) -> AsyncIterator[None]:
+        """Another tab is in front of this one, until the end of the block."""
+        other = await self.command("browsingContext.create", type="tab", background=False)
+        await self.until("document.visibilityState === 'hidden'")
+        yield
+        await self.command("browsingContext.close", context=other["context"])
+        await self.command("browsingContext.activate", context=self._context)
+        await self.until("document.visibilityState === 'visible'")
+
     async def picture(self, path: Path) -> None:
         """A screenshot, to be looked at."""
         shot = await self.command("browsingContext.captureScreenshot", context=self._context)
@@ -178,7 +238,7 @@ class Page:
 
 
 @asynccontextmanager
-async def firefox(directory: Path, preferences: Mapping[str, bool | int] = _NONE) -> AsyncIterator[Page]:
+async def firefox(directory: Path, preferences: Mapping[str, bool | int | str] = _NONE) -> AsyncIterator[Page]:
     """A Firefox with a fresh profile in ``directory`` and more ``preferences``, until the end of the block."""
     program = servers.program("firefox-esr", "firefox-esr")
     profile = directory / "firefox"

@@ -16,6 +16,7 @@ from tests.browser import chromium
 
 PATIENCE: Final = 45_000
 """Milliseconds. Six people encode and decode on two cores; what takes longer than this does not come."""
+expect.set_options(timeout=PATIENCE)
 
 POLL_SECONDS: Final = 0.3
 
@@ -94,6 +95,11 @@ def call(method: str, url: str, body: dict[str, Any] | None = None, token: str |
         return json.loads(response.read() or "null")
 
 
+def here(url: str) -> str:
+    """The same link by the name that the browser has the server by."""
+    return url.replace("127.0.0.1", "localhost")
+
+
 def new_room(base: str, **settings: Any) -> Room:
     host_id = str(uuid.uuid4())
     made = call("POST", f"{base}/v1/rooms", {"hostId": host_id, "settings": settings})
@@ -156,7 +162,7 @@ class Person:
         await self.page.wait_for_function(_PICTURES, arg=list(names), polling=250, timeout=PATIENCE)
 
     async def sees_tiles(self, count: int) -> None:
-        await expect(self.page.locator(".tile.person")).to_have_count(count, timeout=PATIENCE)
+        await expect(self.page.locator(".tile.person")).to_have_count(count)
 
     async def hears(self, text: str) -> None:
         """Waits until a notice says ``text``: what a screen reader would say."""

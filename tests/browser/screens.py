@@ -10,10 +10,10 @@ from typing import Any, Final
 
 from playwright.async_api import Route, expect
 
+from tests.browser.chromium import KEEP_TRACKS, LOSE
 from tests.browser.films import Recordings, film, make_film
-from tests.browser.person import PATIENCE, Person, Room, call, new_room
+from tests.browser.person import PATIENCE, Person, Room, call, here, new_room
 from tests.browser.proxy import Proxy
-from tests.browser.test_lobby import KEEP_TRACKS, LOSE
 from tests.browser.test_network import RELAY_ONLY
 
 _BLOCK: Final = """navigator.mediaDevices.getUserMedia = async () => {
@@ -65,7 +65,7 @@ async def at_the_door(ana: Person, ben: Person, base: str, proxy: Proxy) -> Asyn
     invite = call(
         "POST", f"{base}/v1/rooms/{room.id}/invites", {"role": "attendee", "password": "secret"}, room.join_token
     )
-    await ben.page.goto(invite["url"].replace("127.0.0.1", "localhost"))
+    await ben.page.goto(here(invite["url"]))
     await ben.page.locator(".password-form").wait_for()
     yield ben, "password"
     for status, code in ((409, "room_full"), (403, "room_locked"), (401, "unauthorized")):
@@ -90,6 +90,8 @@ async def at_the_door(ana: Person, ben: Person, base: str, proxy: Proxy) -> Asyn
     await ana.page.locator(".knocks .secondary").click()
     await ben.page.locator(".ready .primary").wait_for()
     yield ben, "denied"
+    await ben.page.evaluate("localStorage.removeItem('tertulia.user')")  # who comes now is somebody else
+    await ben.page.reload()
     await ben.page.locator(".ready .primary").click()
     await ana.page.locator(".knocks .primary").click()
     await ben.page.locator(".tile.has-picture").nth(1).wait_for()
@@ -99,7 +101,7 @@ async def at_the_door(ana: Person, ben: Person, base: str, proxy: Proxy) -> Asyn
     await ben.press("c")
     await ben.page.keyboard.type("Can you hear me?")
     await ben.press("Enter")
-    await ben.page.locator(".unsent").wait_for()
+    await ben.page.locator(".unsent:not(.is-sending)").wait_for()
     yield ben, "unsent"
     proxy.mend()
     await ben.page.locator(".banner").wait_for(state="hidden")

@@ -10,7 +10,7 @@ from playwright.async_api import Page, expect
 
 from tests.browser.conftest import Come
 from tests.browser.films import Recordings, film, track
-from tests.browser.person import Person, call, new_room
+from tests.browser.person import Person, call, here, new_room
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -19,13 +19,17 @@ AXE = Path(__file__).parents[2] / "node_modules/axe-core/axe.min.js"
 SCREENS = ("start", "lobby", "meeting", "chat", "people", "menu", "settings", "shortcuts", "ended")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-async def test_no_violations(come: Come, base: str, scheme: str) -> None:
+@pytest.mark.parametrize(
+    ("scheme", "width", "height"),
+    [("light", 1280, 800), ("dark", 1280, 800), ("light", 390, 844), ("dark", 844, 390), ("light", 320, 568)],
+)
+async def test_no_violations(come: Come, base: str, scheme: str, width: int, height: int) -> None:
     room = new_room(base)
     ben = await come("Ben Ruiz")
     await ben.join(room.link)
     await ben.press("h")
-    ana = await come("Ana", viewport={"width": 1280, "height": 800}, color_scheme=scheme, reduced_motion="reduce")
+    size = {"width": width, "height": height}
+    ana = await come("Ana", viewport=size, color_scheme=scheme, reduced_motion="reduce")
     found = {}
     for screen in SCREENS:
         await show(ana, screen, room.host_link)
@@ -62,7 +66,7 @@ async def test_no_violations_in_dialogs_and_at_the_door(come: Come, base: str, s
         await ana.press("Escape")
     path = f"{base}/v1/rooms/{room.id}/invites"
     invite = call("POST", path, {"role": "attendee", "password": "let me in"}, room.join_token)
-    await ana.page.goto(invite["url"].replace("127.0.0.1", "localhost"))
+    await ana.page.goto(here(invite["url"]))
     await ana.page.get_by_label("Password", exact=True).wait_for()
     found["password"] = await violations(ana.page)
     await ana.page.goto(f"{base}/test")

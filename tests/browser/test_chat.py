@@ -13,9 +13,7 @@ from tests.browser.person import Person, new_room
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-NO_CLIPBOARD = (
-    "() => { navigator.clipboard.writeText = () => Promise.reject(new DOMException('', 'NotAllowedError')); }"
-)
+NO_CLIPBOARD = "() => { navigator.clipboard.write = () => Promise.reject(new DOMException('', 'NotAllowedError')); }"
 """As on a page that the browser does not let copy."""
 SELECTED = "({ value, selectionStart, selectionEnd }) => value.slice(selectionStart, selectionEnd)"
 

@@ -5,89 +5,17 @@ from __future__ import annotations
 import asyncio
 import base64
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import pytest
-from playwright.async_api import Route, expect
+from playwright.async_api import expect
 
 from tests.browser.conftest import Come
+from tests.browser.filmed import DEVICES, IS_TOO_SLOW, KEEPS_UP, PACE, picture
 from tests.browser.firefox import firefox
 from tests.browser.person import PATIENCE, Person, new_room
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
-
-PORTRAIT: Final = Path(__file__).parent / "person.jpg"
-"""Eileen Collins, by NASA (public domain): a face in the middle, things of many colours behind it."""
-
-_DEVICES: Final = """
-(() => {
-  const native = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
-  window.asked = 0;
-  window.loudness = 0;
-  const noise = () => {
-    const context = new AudioContext();
-    // As a fan makes it: white noise of which each second is the same can pass for a voice.
-    const buffer = context.createBuffer(1, 10 * context.sampleRate, context.sampleRate);
-    const samples = buffer.getChannelData(0);
-    let sample = 0;
-    for (let i = 0; i < samples.length; i++) samples[i] = sample = 0.95 * sample + 0.3 * (Math.random() * 2 - 1);
-    const source = new AudioBufferSourceNode(context, { buffer, loop: true });
-    const gain = new GainNode(context, { gain: 0 });
-    const out = new MediaStreamAudioDestinationNode(context);
-    source.connect(gain).connect(out);
-    source.start();
-    setInterval(() => {
-      gain.gain.value = window.loudness;
-      if (window.loudness && context.state !== "running") context.resume();
-    }, 50);
-    return out.stream.getAudioTracks()[0];
-  };
-  const portrait = () => {
-    const canvas = Object.assign(document.createElement("canvas"), { width: 320, height: 180 });
-    const brush = canvas.getContext("2d");
-    const picture = Object.assign(new Image(), { src: "data:image/jpeg;base64,PORTRAIT" });
-    setInterval(() => brush.drawImage(picture, 0, 0), 100);
-    return canvas.captureStream(10).getVideoTracks()[0];
-  };
-  navigator.mediaDevices.getUserMedia = async (constraints) => {
-    window.asked++;
-    const stream = await native(constraints);
-    for (const track of stream.getVideoTracks()) track.stop();
-    // Whoever records may play sound: the browser's own goes on.
-    window.recording = stream;
-    const made = [];
-    if (constraints.audio) made.push(noise());
-    if (constraints.video) made.push(portrait());
-    return new MediaStream(made);
-  };
-})();
-"""
-"""A microphone that hears noise, as loud as the test says, and a camera that sees a person."""
-
-_LOOK: Final = """(name) => {
-  const tile = document.querySelector(`.tile.has-picture[aria-label="${name}"]`);
-  const video = tile?.querySelector("video") ?? document.querySelector(".mirror video");
-  if (!video || video.readyState < 2) return null;
-  const canvas = new OffscreenCanvas(320, 180);
-  const brush = canvas.getContext("2d", { willReadFrequently: true });
-  brush.drawImage(video, 0, 0, 320, 180);
-  const look = (x, y, w, h) => {
-    const { data } = brush.getImageData(x, y, w, h);
-    const sum = [0, 0, 0], squares = [0, 0, 0];
-    for (let i = 0; i < data.length; i += 4)
-      for (let c = 0; c < 3; c++) { sum[c] += data[i + c]; squares[c] += data[i + c] ** 2; }
-    const count = data.length / 4;
-    const spread = sum.map((s, c) => Math.sqrt(Math.max(0, squares[c] / count - (s / count) ** 2)));
-    return { mean: sum.map((s) => s / count), spread: Math.max(...spread) };
-  };
-  return { behind: look(4, 4, 60, 60), face: look(130, 50, 40, 60) };
-}"""
-"""What is in the upper corner of somebody's picture, and at their face: the mean of each colour, and how it varies."""
-
-
-async def prepare(person: Person) -> None:
-    script = _DEVICES.replace("PORTRAIT", base64.b64encode(PORTRAIT.read_bytes()).decode())
-    await person.context.add_init_script(script)
 
 
 async def energy(person: Person) -> float:
@@ -111,7 +39,7 @@ async def until_heard(person: Person, least: float) -> float:
 async def test_who_speaks_while_muted_is_told_and_not_heard(come: Come, base: str) -> None:
     room = new_room(base)
     ana, ben = await come("Ana"), await come("Ben")
-    await prepare(ana)
+    await ana.context.add_init_script(DEVICES)
     await ana.join(room.host_link)
     await ben.join(room.link)
     await ana.page.evaluate("() => { window.loudness = 0.2; }")
@@ -129,11 +57,26 @@ async def test_who_speaks_while_muted_is_told_and_not_heard(come: Come, base: st
     assert await ana.page.evaluate("window.asked") == 1
 
 
+async def test_where_the_browser_shows_it_one_is_asked_before_being_told_once(come: Come, base: str) -> None:
+    ana = await come("Ana", preferences={"mutedSpeech": "ask"})
+    await ana.context.add_init_script(DEVICES)
+    await ana.join(new_room(base).host_link)
+    await ana.page.evaluate("() => { window.loudness = 0.2; }")
+    await ana.button("Mute").click()
+    await ana.hears("Be told when you speak while muted?")
+    await ana.page.locator("#notices").get_by_role("button", name="Tell me").click()
+    await ana.hears("You are muted. The others do not hear you.")
+    await ana.press("m")
+    await ana.press("m")
+    await ana.button("Unmute").first.wait_for()
+    assert await ana.page.locator("#notices").get_by_text("Be told").count() == 0
+
+
 async def test_who_may_not_unmute_is_not_listened_to(come: Come, base: str) -> None:
     room = new_room(base, unmute="host")
     ana, ben = await come("Ana"), await come("Ben")
     for person, link in ((ana, room.host_link), (ben, room.link)):
-        await prepare(person)
+        await person.context.add_init_script(DEVICES)
         await person.join(link)
     await expect(ben.button("Unmute")).to_be_visible()
     await ben.page.evaluate("() => { window.loudness = 0.2; }")
@@ -308,7 +251,7 @@ async def test_what_a_screen_shows_is_chosen_while_it_is_shared_and_remembered(c
 async def test_strong_noise_suppression_takes_noise_away_and_asks_nobody_again(come: Come, base: str) -> None:
     room = new_room(base)
     ana, ben = await come("Ana", viewport={"width": 1280, "height": 800}), await come("Ben")
-    await prepare(ana)
+    await ana.context.add_init_script(DEVICES)
     await ben.join(room.link)
     await ana.join(room.host_link)
     await ana.page.evaluate("() => { window.loudness = 0.1; }")
@@ -336,22 +279,26 @@ async def test_noise_suppression_that_does_not_load_leaves_the_browsers_own(come
     ana.trouble.clear()
 
 
-async def picture(person: Person, name: str, holds: str) -> dict[str, Any]:
-    """Waits until something holds of what is behind somebody (`b`) and of their face (`f`)."""
-    condition = f"(name) => {{ const seen = ({_LOOK})(name); if (!seen) return null; "
-    condition += f"const [b, f] = [seen.behind, seen.face]; return ({holds}) ? seen : null; }}"
-    handle = await person.page.wait_for_function(condition, arg=name, polling=250, timeout=PATIENCE)
-    seen: dict[str, Any] = await handle.json_value()
-    return seen
+_PAINT: Final = """(colour) => {
+  const canvas = Object.assign(document.createElement("canvas"), { width: 64, height: 36 });
+  const brush = canvas.getContext("2d");
+  brush.fillStyle = colour;
+  brush.fillRect(0, 0, 64, 36);
+  return canvas.toDataURL().split(",")[1];
+}"""
+"""A picture of one colour, as PNG in base64."""
+_KEPT: Final = "(localStorage['tertulia.background'] ?? null)"
+
+
+async def set_pace(person: Person, script: str) -> None:
+    await person.context.route(f"**{PACE}", lambda route: route.fulfill(body=script, content_type="text/javascript"))
 
 
 async def test_what_is_behind_a_person_is_hidden_and_the_person_is_not(come: Come, base: str, pictures: Path) -> None:
     room = new_room(base)
     ana, ben = await come("Ana", viewport={"width": 1280, "height": 800}), await come("Ben")
-    await prepare(ana)
-    # A machine that runs other tests may be too slow.
-    pace = "export class Pace { isDue() { return true; } took() {} isTooSlow = false; }"
-    await ana.context.route("**/pace.js", lambda route: route.fulfill(body=pace, content_type="text/javascript"))
+    await ana.context.add_init_script(DEVICES)
+    await set_pace(ana, KEEPS_UP)
     await ana.page.goto(room.host_link)
     real = await picture(ana, "none", "f.mean[0] > 60")
     choice = ana.page.get_by_role("combobox", name="Background", exact=True)
@@ -385,17 +332,33 @@ async def test_what_is_behind_a_person_is_hidden_and_the_person_is_not(come: Com
     assert await ana.page.evaluate("window.asked") == 2
 
 
+async def test_ones_own_picture_is_kept_until_another_one_is_chosen(come: Come, base: str) -> None:
+    ana = await come("Ana", viewport={"width": 1280, "height": 800})
+    await ana.page.goto(new_room(base).host_link)
+    choice = ana.page.get_by_role("combobox", name="Background", exact=True)
+    await expect(choice.locator("option", has_text="Another picture…")).to_have_css("display", "none")
+    kept = [None]
+    for option, colour in (("own", "teal"), ("another", "plum")):
+        async with ana.page.expect_file_chooser() as chosen:
+            await choice.select_option(option)
+        painted = base64.b64decode(await ana.page.evaluate(_PAINT, colour))
+        await (await chosen.value).set_files({"name": "a.png", "mimeType": "image/png", "buffer": painted})
+        await ana.page.wait_for_function(f"(before) => {_KEPT} !== before", arg=kept[-1])
+        await expect(choice).to_have_value("own")
+        kept.append(await ana.page.evaluate(_KEPT))
+    await choice.select_option("none")
+    await choice.select_option("own")
+    await expect(choice).to_have_value("own")
+    assert await ana.page.evaluate(_KEPT) == kept[-1]
+
+
 def close(one: list[float], other: list[float], by: float) -> bool:
     return all(abs(a - b) < by for a, b in zip(one, other, strict=True))
 
 
 async def test_a_machine_that_cannot_keep_up_shows_nothing_rather_than_the_room(come: Come, base: str) -> None:
-    async def slow(route: Route) -> None:
-        body = "export class Pace { isDue() { return true; } took() {} reset() {} isTooSlow = true; }"
-        await route.fulfill(body=body, content_type="text/javascript")
-
     ana = await come("Ana", preferences={"background": "blur"}, viewport={"width": 1280, "height": 800})
-    await ana.context.route("**/effects/pace.js", slow)
+    await set_pace(ana, IS_TOO_SLOW)
     await ana.join(new_room(base).host_link)
     await ana.hears("This device is too slow to hide your background.")
     await expect(ana.button("Turn camera on")).to_be_visible()
@@ -437,7 +400,5 @@ async def test_firefox_suppresses_noise_and_listens_to_the_muted_only_if_asked(b
         await page.evaluate("document.querySelector('[data-action=settings]').click()")
         await page.until("document.querySelector('dialog .check input')")
         checks = "[...document.querySelectorAll('dialog .check input')].map((box) => box.checked)"
-        # Noise, sounds, and speech while muted. Firefox offers no backgrounds, and says why.
+        # Noise, sounds, and speech while muted.
         assert await page.evaluate(checks) == [True, True, False]
-        assert await page.evaluate("document.querySelector('option[value=blur]')") is None
-        await page.says("This browser cannot hide your background while its tab is in the back.", "dialog")

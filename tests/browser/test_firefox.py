@@ -14,7 +14,7 @@ from tests.browser.person import new_room
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-_PLAYS = """[...document.querySelectorAll(".tile")].filter((tile) => {
+PLAYS = """[...document.querySelectorAll(".tile")].filter((tile) => {
   const video = tile.querySelector("video");
   return tile.getAttribute("aria-label") === %s && video?.videoWidth > 0 && video.currentTime > 1;
 }).length"""
@@ -30,7 +30,7 @@ async def test_firefox_and_chromium_see_and_hear_each_other(
     async with firefox(tmp_path) as page:
         await page.join(room.link, "Ben")
         await asyncio.gather(
-            page.until(_PLAYS % json.dumps("Ana")), page.until(_PLAYS % json.dumps("Ben (you)")), ana.decodes(1)
+            page.until(PLAYS % json.dumps("Ana")), page.until(PLAYS % json.dumps("Ben (you)")), ana.decodes(1)
         )
         await page.picture(pictures / f"firefox-{topology}.png")
         await ana.press("c")

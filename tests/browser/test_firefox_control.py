@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Any, NamedTuple
+from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -12,33 +13,24 @@ from playwright.async_api import Browser, expect
 
 from tests.browser.conftest import Come
 from tests.browser.firefox import Page, firefox
-from tests.browser.person import PATIENCE, POLL_SECONDS, Person, Room, call, new_room
+from tests.browser.mixed import Meeting, meeting_of_two
+from tests.browser.person import PATIENCE, POLL_SECONDS, Person, Room, call
 from tests.browser.test_control import ask
-from tests.browser.test_firefox_page import click, close
+from tests.integration import servers
+from tests.waiting import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
-class Meeting(NamedTuple):
-    """Ben, who hosts, in Firefox, with the list of people open; Ana in Chromium."""
-
-    room: Room
-    ben: Page
-    ana: Person
-
-
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def meeting(browser: Browser, server: object, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Meeting]:
-    room = new_room(f"http://localhost:{server.port}")  # type: ignore[attr-defined]
-    ana = await Person.come(browser, "Ana")
-    async with firefox(tmp_path_factory.mktemp("firefox")) as ben:
-        await ben.join(room.host_link, "Ben")
-        await click(ben, "[data-command=people]")
-        await ana.join(room.link)
-        await ben.until("document.querySelector('[aria-label=\"More for Ana\"]')")
-        yield Meeting(room, ben, ana)
-    await ana.close()
-    assert ana.trouble == []
+async def meeting(
+    browser: Browser, server: servers.Tertulia, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Meeting]:
+    """Ben hosts, with the list of people open."""
+    async with meeting_of_two(browser, server, tmp_path_factory.mktemp("firefox"), host="Ben") as found:
+        await found.ben.click("[data-command=people]")
+        await found.ben.until("document.querySelector('[aria-label=\"More for Ana\"]')")
+        yield found
 
 
 async def rule(room: Room, ben: Page, words: str) -> None:
@@ -47,7 +39,7 @@ async def rule(room: Room, ben: Page, words: str) -> None:
     box = f"[...document.querySelectorAll('dialog label')].find((l) => l.textContent === {words!r})"
     before = settings(room)
     await ben.until(f"(() => {{ const label = {box}; label?.click(); return !!label; }})()")
-    await close(ben)
+    await ben.close_dialog()
     async with asyncio.timeout(PATIENCE / 1000):
         while settings(room) == before:
             await asyncio.sleep(POLL_SECONDS)
@@ -65,7 +57,7 @@ async def knock(eve: Person, room: Room) -> None:
 
 
 async def test_a_hand_is_lowered(meeting: Meeting) -> None:
-    _, ben, ana = meeting
+    _, ana, ben = meeting
     await ana.press("h")
     await ana.tile("Ana (you)").get_by_role("img", name="Hand raised").wait_for()
     await ben.choose("More for Ana", "Lower their hand")
@@ -73,16 +65,16 @@ async def test_a_hand_is_lowered(meeting: Meeting) -> None:
 
 
 async def test_a_co_host_is_made_and_is_one_no_more(meeting: Meeting) -> None:
-    _, ben, ana = meeting
+    _, ana, ben = meeting
     await ben.choose("More for Ana", "Make co-host")
-    await click(ben, "dialog .dialog-actions button.primary")
+    await ben.click("dialog .dialog-actions button.primary")
     await ana.hears("You are a co-host now.")
     await ben.choose("More for Ana", "Take co-host away")
     await ana.hears("You are no longer a co-host.")
 
 
 async def test_a_locked_meeting_lets_nobody_in(meeting: Meeting, come: Come) -> None:
-    room, ben, _ = meeting
+    room, _, ben = meeting
     eve = await come("Eve")
     await rule(room, ben, "Lock the meeting: nobody else joins")
     await eve.page.goto(room.link)
@@ -94,7 +86,7 @@ async def test_a_locked_meeting_lets_nobody_in(meeting: Meeting, come: Come) -> 
 
 
 async def test_people_are_muted_on_entry(meeting: Meeting, come: Come) -> None:
-    room, ben, _ = meeting
+    room, _, ben = meeting
     eve = await come("Eve")
     await rule(room, ben, "Mute people when they join")
     await eve.join(room.link)
@@ -104,7 +96,7 @@ async def test_people_are_muted_on_entry(meeting: Meeting, come: Come) -> None:
 
 
 async def test_who_knocks_is_denied_or_let_in(meeting: Meeting, come: Come) -> None:
-    room, ben, _ = meeting
+    room, _, ben = meeting
     eve, joe = await come("Eve"), await come("Joe")
     await rule(room, ben, "Let people wait until a host lets them in")
     await knock(eve, room)
@@ -117,9 +109,89 @@ async def test_who_knocks_is_denied_or_let_in(meeting: Meeting, come: Come) -> N
     await joe.leave()
 
 
-async def test_who_was_removed_stays_out(meeting: Meeting) -> None:
-    _, ben, ana = meeting
-    await ben.choose("More for Ana", "Remove Ana")
-    await click(ben, "dialog .dialog-actions button.danger")
-    await ana.page.get_by_role("heading", name="You were removed").wait_for()
-    await ben.until("document.querySelectorAll('.people-list li').length === 1")
+async def test_everyone_who_waits_is_let_in(meeting: Meeting, come: Come) -> None:
+    room, _, ben = meeting
+    people = [await come(name) for name in ("Eve", "Joe")]
+    await rule(room, ben, "Let people wait until a host lets them in")
+    for person in people:
+        await knock(person, room)
+    await ben.press("Let everyone in")
+    for person in people:
+        await person.page.wait_for_selector(".meeting")
+    await rule(room, ben, "Let people wait until a host lets them in")
+    for person in people:
+        await person.leave()
+
+
+async def test_a_video_that_is_stopped_stays_off(meeting: Meeting) -> None:
+    _, ana, ben = meeting
+    picture = "document.querySelector('.tile[aria-label=Ana].has-picture')"
+    await ben.until(picture)
+    await ben.choose("More for Ana", "Stop their video")
+    await ana.hears("The host has stopped your video.")
+    await ben.until(f"!{picture}")
+    await expect(ana.page.locator(".notice", has_text="stopped your video")).to_have_count(0, timeout=PATIENCE)
+    await ana.button("Turn camera on").click()
+    await ana.hears("The host has stopped your video.")
+    assert await ana.button("Turn camera on").is_visible() and await ben.evaluate(f"!{picture}")
+    await ben.choose("More for Ana", "Let them show video")
+    await ana.hears("You can turn your camera on again.")
+    await ana.button("Turn camera on").click()
+    await ben.until(picture)
+
+
+async def test_the_spotlight(meeting: Meeting) -> None:
+    room, ana, ben = meeting
+    path = f"{room.base}/v1/rooms/{room.id}/participants"
+
+    def is_spotlit() -> bool:
+        return any(member["isSpotlit"] for member in call("GET", path, token=room.join_token))
+
+    await ben.choose("More for Ana", "Spotlight for everyone")
+    await ana.hears("You are in the spotlight: everyone sees you large.")
+    await until(is_spotlit)
+    await ben.choose("More for Ana", "Remove the spotlight")
+    await until(lambda: not is_spotlit())
+
+
+async def test_what_only_hosts_may(meeting: Meeting) -> None:
+    room, ana, ben = meeting
+    rules = ("Unmute themselves", "Write to everyone", "Share their screen")
+    for words in rules:
+        await rule(room, ben, words)
+    await ana.hears("The host has muted you. Raise your hand to speak.")
+    await ana.button("Unmute").click()
+    await ana.hears("The host has muted everyone. Raise your hand to speak.")
+    await ana.press("s")
+    await ana.hears("Only hosts can share their screen.")
+    await ana.press("c")
+    await expect(ana.page.get_by_label("Message", exact=True)).to_be_disabled()
+    await ben.choose("More for Ana", "Let them unmute")
+    await ana.hears("You can unmute yourself now.")
+    for words in rules:
+        await rule(room, ben, words)
+    await expect(ana.page.get_by_label("Message", exact=True)).to_be_enabled()
+    await ana.button("Unmute").click()
+    await ana.button("Mute").wait_for()
+
+
+async def test_who_was_removed_stays_out(meeting: Meeting, come: Come, tmp_path: Path) -> None:
+    room, _, ben = meeting
+    eve = await come("Eve")
+    await eve.join(room.link)
+    await ben.choose("More for Eve", "Remove Eve")
+    await ben.click("dialog .dialog-actions button.danger")
+    await eve.page.get_by_role("heading", name="You were removed").wait_for()
+    await eve.page.reload()
+    await eve.page.get_by_role("heading", name="You were removed").wait_for()
+    eve.trouble.clear()  # the browser writes down that the link was refused
+    async with firefox(tmp_path) as joe:
+        await joe.join(room.link, "Joe")
+        await ben.choose("More for Joe", "Remove Joe")
+        await ben.click("dialog .dialog-actions button.danger")
+        await joe.says("You were removed", "h1")
+        await joe.goto(room.link)  # as by a reload
+        await joe.says("You were removed", "h1")
+        await joe.goto(room.base)
+        await joe.goto(room.link)
+        await joe.says("You were removed", "h1")

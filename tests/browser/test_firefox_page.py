@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, expect
 
-from tests.browser.firefox import Page, firefox
-from tests.browser.person import PATIENCE, Person, Room, call, new_room
-from tests.browser.test_lobby import KEEP_TRACKS, LOSE
+from tests.browser.chromium import COUNT_QUESTIONS, KEEP_TRACKS, LOSE
+from tests.browser.firefox import Page, control, firefox
+from tests.browser.mixed import Meeting, meeting_of_two
+from tests.browser.person import PATIENCE, Person, call, here, new_room
+from tests.browser.test_comfort import BANNER, SIZES
 from tests.browser.test_pictures import NAMES, fill
 from tests.browser.test_views import STOP_FILMING
+from tests.integration import servers
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-
-_SHARE_A_TAB: Final = """navigator.mediaDevices.getDisplayMedia =
-  () => navigator.mediaDevices.getUserMedia({ video: { mediaSource: "browser" } });"""
-"""Firefox without a screen has nothing else to share."""
-
-
+_COUNT_RESUMES: Final = """window.resumes = 0; const resume = AudioContext.prototype.resume;
+  AudioContext.prototype.resume = function () { window.resumes++; return resume.call(this); };"""
 _SCREEN: Final = """[...document.querySelectorAll(".tile.screen.has-picture")].some(
   (tile) => tile.getAttribute("aria-label") === {!r} && tile.querySelector("video").videoWidth > 0)"""
 """The expression that finds the picture of a screen."""
@@ -36,30 +36,14 @@ _IN_SIGHT: Final = """((found) => found && found.width > 0 && found.left >= 0 &&
 """Whether an element is on the screen, and nothing goes beyond the screen's width."""
 
 
-class Meeting(NamedTuple):
-    """Ana, who hosts, in Chromium; Ben in Firefox, who came after she had written."""
-
-    room: Room
-    ana: Person
-    ben: Page
-
-
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def meeting(browser: Browser, server: object, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Meeting]:
-    base = f"http://localhost:{server.port}"  # type: ignore[attr-defined]
-    room = new_room(base)
-    ana = await Person.come(browser, "Ana", viewport={"width": 1280, "height": 800})
-    await ana.join(room.host_link)
-    await ana.press("c")
-    await write(ana, "before Ben came")
-    async with firefox(tmp_path_factory.mktemp("firefox")) as ben:
-        await ben.prepare(KEEP_TRACKS)
-        await ben.prepare(_SHARE_A_TAB)
-        await ben.join(room.link, "Ben")
-        await ana.tile("Ben").wait_for()
-        yield Meeting(room, ana, ben)
-    await ana.close()
-    assert ana.trouble == []
+async def meeting(
+    browser: Browser, server: servers.Tertulia, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Meeting]:
+    """Ana hosts, with the chat open."""
+    async with meeting_of_two(browser, server, tmp_path_factory.mktemp("firefox"), host="Ana") as found:
+        await found.ana.press("c")
+        yield found
 
 
 async def write(ana: Person, text: str) -> None:
@@ -67,44 +51,31 @@ async def write(ana: Person, text: str) -> None:
     await ana.press("Enter")
 
 
-async def click(ben: Page, selector: str) -> None:
-    """Clicks the first element that the selector finds."""
-    await ben.until(f"(() => {{ const e = document.querySelector({selector!r}); e?.click(); return !!e; }})()")
-
-
-def control(name: str) -> str:
-    """The expression that finds a button of the toolbar by its name."""
-    return f"document.querySelector('.control[aria-label=\"{name}\"]')"
-
-
-async def close(ben: Page) -> None:
-    """Closes the dialog."""
-    await click(ben, "dialog header button")
-
-
 async def choose_layout(ben: Page, layout: str) -> None:
     await ben.choose("More", "Change layout")
-    await click(ben, f"dialog input[value={layout}]")
-    await close(ben)
+    await ben.click(f"dialog input[value={layout}]")
+    await ben.close_dialog()
 
 
 async def test_the_history_a_private_word_and_a_reaction(meeting: Meeting) -> None:
-    _, ana, ben = meeting
+    room, ana, ben = meeting
+    await write(ana, "before Ben came")
+    await ben.join(room.link, "Ben")
     await ben.until("document.querySelector('[data-command=chat]').getAttribute('aria-expanded') === 'false'")
-    await click(ben, "[data-command=chat]")
+    await ben.click("[data-command=chat]")
     await ben.says("before Ben came", ".messages")
     ana_id = await ben.evaluate("document.querySelector('.recipient option:nth-child(2)').value")
     await ben.fill(".recipient select", ana_id)
     await ben.fill(".compose textarea", "only for you")
-    await click(ben, ".compose button[type=submit]")
+    await ben.click(".compose button[type=submit]")
     await ana.page.locator(".messages").get_by_text("only for you").wait_for()
     await expect(ana.page.locator(".messages")).to_contain_text("privately")
     await ben.press("React or copy")
-    await click(ben, ".message-menu .emoji-row button:nth-child(7)")
+    await ben.click(".message-menu .emoji-row button:nth-child(7)")
     await expect(ana.page.locator(".messages")).to_contain_text("🎉")
     await ben.press("Close chat")
-    await click(ben, ".bar [data-command=react]")
-    await click(ben, "#reaction-picker button")
+    await ben.click(".bar [data-command=react]")
+    await ben.click("#reaction-picker button")
     await ana.page.locator(".float", has_text="Ben").wait_for()
 
 
@@ -112,6 +83,7 @@ async def test_holding_space_speaks_also_after_a_click_on_mute(meeting: Meeting)
     _, ana, ben = meeting
     muted = ana.tile("Ben").get_by_role("img", name="Muted")
     await ben.press("Mute")
+    await ben.until(control("Unmute"))
     await ben.evaluate(f"{control('Unmute')}.focus()")
     await muted.wait_for()
     await ben.hold(" ")
@@ -125,7 +97,7 @@ async def test_holding_space_speaks_also_after_a_click_on_mute(meeting: Meeting)
 
 async def test_another_name(meeting: Meeting) -> None:
     _, ana, ben = meeting
-    await click(ben, "[data-command=people]")
+    await ben.click("[data-command=people]")
     await ben.choose("More for Ben", "Change your name")
     await ben.fill("dialog input[name=name]", "Benjamin")
     await ben.press("Save")
@@ -151,12 +123,12 @@ async def test_a_volume(meeting: Meeting) -> None:
     await ben.press("Volume of Ana")
     await ben.fill("dialog input[type=range]", "0.25")
     await ben.until(f"{volumes}.includes(0.25)")
-    await close(ben)
+    await ben.close_dialog()
     await ben.press("People, 2")
     await ben.choose("More for Ana", "Volume of Ana")
     await ben.fill("dialog input[type=range]", "1")
     await ben.until(f"{volumes}.every((volume) => volume === 1)")
-    await close(ben)
+    await ben.close_dialog()
     await ben.press("Close people")
 
 
@@ -182,7 +154,7 @@ async def test_in_a_dialog_space_speaks(meeting: Meeting) -> None:
     await expect(muted).to_have_count(0)
     await ben.let_go(" ")
     await muted.wait_for()
-    await close(ben)
+    await ben.close_dialog()
     await ben.press("Unmute")
     await expect(muted).to_have_count(0)
 
@@ -192,7 +164,7 @@ async def test_details(meeting: Meeting) -> None:
     await ben.choose("More", "Connection details")
     await ben.says("opus", "dialog")
     await ben.says("Direct, by", "dialog")
-    await close(ben)
+    await ben.close_dialog()
 
 
 async def test_what_a_host_decides(meeting: Meeting) -> None:
@@ -280,6 +252,32 @@ async def test_two_screens_at_once_and_a_person_pinned_beside_one(meeting: Meeti
     await ben.until("document.querySelectorAll('.tile.screen').length === 0")
 
 
+async def test_strong_noise_suppression_is_turned_on_in_the_meeting(meeting: Meeting) -> None:
+    ben = meeting.ben
+    sent = """window.connections.flatMap((one) => one.getSenders()).some(({ track }) =>
+      track?.kind === "audio" && track.readyState === "live" && !window.opened.some(({ id }) => id === track.id))"""
+    assert not await ben.evaluate(sent)
+    await ben.choose("More", "Settings")
+    noise = "[...document.querySelectorAll('dialog label')].find((l) => l.textContent.startsWith('Strong noise'))"
+    for is_on in (True, False):
+        await ben.until(f"(() => {{ const label = {noise}; label?.click(); return !!label; }})()")
+        await ben.until(f"{sent} === {json.dumps(is_on)}")
+    await ben.close_dialog()
+    await ben.until("document.querySelector('#notices').textContent === ''")
+
+
+async def test_a_screen_is_sent_as_what_it_shows(meeting: Meeting) -> None:
+    ben = meeting.ben
+    sent = """window.connections.flatMap((one) => one.getSenders()).some((sender) =>
+      sender.track?.contentHint === %r && sender.getParameters().encodings[0].maxFramerate === %d)"""
+    await ben.key("s")
+    await ben.until(sent % ("detail", 15))
+    await ben.fill(".sharing select", "motion")
+    await ben.until(sent % ("motion", 30))
+    await ben.fill(".sharing select", "detail")
+    await ben.press("Stop")
+
+
 @pytest.mark.parametrize("size", [(390, 844), (844, 390)], ids=["upright", "sideways"])
 async def test_on_a_phone_all_that_one_needs_is_in_reach(meeting: Meeting, size: tuple[int, int]) -> None:
     room, _, ben = meeting
@@ -293,23 +291,27 @@ async def test_on_a_phone_all_that_one_needs_is_in_reach(meeting: Meeting, size:
     await ben.until(_IN_SIGHT.format(".compose textarea"))
     await ben.press("Close chat")
     await ben.until(_IN_SIGHT.format(".meeting .hang-up"))
-    await click(ben, ".hang-up")
+    await ben.click(".hang-up")
     await ben.says("You left the meeting")
     await ben.until(_IN_SIGHT.format(".ended h1"))
     await ben.resize(1280, 720)
 
 
-async def test_links_that_lead_nowhere_show_a_page(meeting: Meeting) -> None:
+async def test_devices_are_asked_for_once_and_only_where_there_is_a_meeting(meeting: Meeting) -> None:
     room, _, ben = meeting
+    await ben.prepare(COUNT_QUESTIONS)
     for path, title in (
+        ("/", "Good company, wherever you are."),
         ("/foo", "There is no such page"),
         (f"/r/{uuid.uuid4()}#token=wrong", "This link does not work"),
         ("/m/2222-2222-2222", "This link does not work"),
     ):
         await ben.goto(room.base + path)
         await ben.says(title, "h1")
-        await ben.until(_IN_SIGHT.format(".ended a, .ended button"))
+        await ben.until(_IN_SIGHT.format("main a, main button"))
+        assert await ben.evaluate("window.questions") == []
     await ben.join(room.link, "Ben")
+    assert await ben.evaluate("window.questions") == [["audio", "video"]]
 
 
 async def test_pages_of_tiles(meeting: Meeting) -> None:
@@ -337,22 +339,56 @@ async def test_a_language_and_a_link_with_a_password(meeting: Meeting) -> None:
     await ben.evaluate("localStorage.setItem('tertulia.language', 'de')")
     path = f"{room.base}/v1/rooms/{room.id}/invites"
     invite = call("POST", path, {"role": "attendee", "password": "let me in"}, room.join_token)
-    await ben.goto(invite["url"].replace("127.0.0.1", "localhost"))
+    await ben.goto(here(invite["url"]))
     await ben.says("Diese Besprechung hat ein Passwort")
     await ben.fill("input[name=password]", "let me in")
-    await click(ben, ".password-form button")
+    await ben.click(".password-form button")
     await ben.until("document.querySelector('.ready button')")
     await ben.evaluate("localStorage.removeItem('tertulia.language')")
 
 
-async def test_no_way_for_media_is_explained(meeting: Meeting, tmp_path: Path) -> None:
-    room = new_room(meeting.room.base)
+@pytest.mark.parametrize(
+    ("topology", "banner", "whom"),
+    [
+        ("sfu", "No sound or video gets through.", "the media server"),
+        ("p2p", "No sound or video for some people.", "Ana"),
+    ],
+)
+async def test_no_way_for_media_is_explained(
+    meeting: Meeting, topology: str, banner: str, whom: str, tmp_path: Path
+) -> None:
+    room = new_room(meeting.room.base, topology=topology)
+    ana = await Person.open(meeting.ana.context, "Ana")
+    await ana.join(room.host_link)
     async with firefox(tmp_path, {"media.peerconnection.ice.relay_only": True}) as page:
         await page.join(room.link, "Eva")
-        await page.says("No sound or video gets through", ".banner")
+        cause = f"Your browser found no way to send anything between you and {whom}."
+        await page.says(f"{banner} {cause}", ".banner")
+        for width, height in SIZES:
+            await page.resize(width, height)
+            assert await page.evaluate(BANNER) == {"isWhole": True, "hasRow": width <= 640, "isWorking": False}
         await page.press("What to do")
-        await page.says("Your browser found no way to send anything between you and the media server.", "dialog")
+        await page.says(cause, "dialog")
         await page.says("no TURN server", "dialog")
+    await ana.page.close()
+
+
+async def test_the_level_meter_is_woken_by_a_click_and_a_lost_microphone_is_said(
+    meeting: Meeting, tmp_path: Path
+) -> None:
+    """On a machine without a device to play sound by, Firefox never begins to measure: what is asked of it counts."""
+    async with firefox(tmp_path) as page:
+        for script in (KEEP_TRACKS, _COUNT_RESUMES):
+            await page.prepare(script)
+        await page.goto(meeting.room.link)
+        await page.until("window.opened?.length === 2")
+        asked = await page.evaluate("window.resumes")
+        await page.tap(".mirror")
+        await page.until(f"window.resumes > {asked}")
+        await page.evaluate(f"({LOSE})('audio')")
+        await page.says("Your microphone has stopped", ".preview")
+        await page.press("Turn microphone on")
+        await page.until("document.querySelector('.preview .trouble').hidden")
 
 
 async def test_a_browser_that_keeps_nothing_of_sites(meeting: Meeting, tmp_path: Path) -> None:

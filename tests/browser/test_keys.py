@@ -7,6 +7,7 @@ from playwright.async_api import expect
 
 from tests.browser.conftest import Come
 from tests.browser.person import Person, new_room
+from tests.browser.test_control import ask
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -49,6 +50,16 @@ async def test_space_does_not_press_what_was_clicked(come: Come, base: str) -> N
     await expect(ana.button("Mute")).to_be_visible()
 
 
+async def test_nor_does_it_after_a_key_that_leaves_the_focus_there(come: Come, base: str) -> None:
+    ana = await alone(come, base)
+    await ana.button("Mute").click()
+    for key in ("Escape", "ArrowDown"):
+        await ana.press(key)
+        await ana.press(" ")
+        await ana.page.wait_for_timeout(300)
+        await expect(ana.button("Unmute")).to_be_focused()
+
+
 async def test_by_keyboard_a_short_press_is_the_button_s_and_a_long_one_speaks(come: Come, base: str) -> None:
     ana = await alone(come, base)
     await ana.button("Mute").click()
@@ -59,6 +70,28 @@ async def test_by_keyboard_a_short_press_is_the_button_s_and_a_long_one_speaks(c
     await ana.press(" ")
     await expect(ana.button("Turn camera on")).to_be_visible()
     await expect(ana.button("Unmute")).to_be_visible()
+
+
+async def test_who_joins_by_keyboard_presses_the_focused_button_with_the_first_space(come: Come, base: str) -> None:
+    ana = await come("Ana")
+    await ana.page.goto(new_room(base).host_link)
+    await ana.button("Join now").press("Enter")
+    await expect(ana.button("Mute")).to_be_focused()
+    await ana.press(" ")
+    await expect(ana.button("Unmute")).to_be_focused()
+
+
+async def test_in_a_menu_space_speaks_until_one_moves_in_it_by_keyboard(come: Come, base: str) -> None:
+    ana = await alone(come, base)
+    await ana.button("Mute").click()
+    await ana.button("More").click()
+    menu = ana.page.get_by_role("menu")
+    await hold_space(ana)
+    await ana.press("End")
+    await hold_space(ana)
+    await expect(menu.get_by_role("menuitem", name="Connection details")).to_be_focused()
+    await ana.press(" ")
+    await ana.page.get_by_role("dialog", name="Connection details").wait_for()
 
 
 async def test_leaving_the_window_falls_silent(come: Come, base: str) -> None:
@@ -99,6 +132,30 @@ async def test_space_in_a_dialog_presses_only_what_was_reached_by_keyboard(come:
     await ana.press(" ")
     await expect(close).to_have_count(0)
     await expect(ana.button("Unmute")).to_be_visible()
+
+
+@pytest.mark.parametrize("key", ["Enter", " "])
+async def test_a_key_that_is_held_on_a_notice_does_not_press_what_gets_the_focus(
+    come: Come, base: str, key: str
+) -> None:
+    room = new_room(base, waitingRoom=True)
+    ana = await come("Ana", preferences={"shortcuts": False})  # so that Space only presses
+    ben = await come("Ben")
+    await ana.join(room.host_link)
+    camera = ana.page.locator("[data-command=camera]")
+    await ask(ben, room.link)
+    await camera.focus()
+    let_in = ana.page.locator("#notices").get_by_role("button", name="Let in")
+    await let_in.focus()
+    await ana.page.keyboard.down(key)
+    if key == " ":
+        await ben.button("Stop waiting").click()
+    await expect(let_in).to_have_count(0)
+    await expect(camera).to_be_focused()
+    await ana.page.keyboard.down(key)  # it is held
+    await ana.page.keyboard.up(key)
+    await ana.page.wait_for_timeout(300)
+    await expect(camera).to_have_attribute("aria-label", "Turn camera off")
 
 
 async def test_letters_choose_in_a_list_and_space_speaks_after_a_choice_by_pointer(come: Come, base: str) -> None:

@@ -44,6 +44,42 @@ _UNMARKED: Final = """() => {
 }"""
 
 
+_SIZES: Final = ((1280, 800), (1024, 640), (390, 844), (844, 390))
+_CLIPPED: Final = """() => {
+  const found = [];
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  const range = document.createRange();
+  while (walker.nextNode()) {
+    const { parentElement: element, data } = walker.currentNode;
+    if (!data.trim() || element.closest("bdi, option, script, .face, .avatar, .hidden, dialog:not([open])")) continue;
+    if (!element.checkVisibility({ visibilityProperty: true, opacityProperty: true })) continue;
+    range.selectNodeContents(walker.currentNode);
+    const text = range.getBoundingClientRect();
+    for (let around = element; around !== document.body; around = around.parentElement) {
+      const { overflowX } = getComputedStyle(around);
+      const box = around.getBoundingClientRect();
+      const isScreenReaders = box.width <= 1;
+      if (isScreenReaders || overflowX === "auto" || overflowX === "scroll") break;
+      const isBound = overflowX !== "visible" || around.matches("button, a, summary");
+      if (isBound && (text.left < box.left - 1 || text.right > box.right + 1)) found.push(data);
+    }
+  }
+  return found;
+}"""
+"""Texts of the page's own that something around them cuts off, or that stick out of their button."""
+
+_CUT_OFF_FOR_LONG: Final = f"""async () => {{
+  let found = [];
+  for (let frames = 0; frames < 200; frames++) {{
+    found = [...({CUT_OFF})(), ...({_CLIPPED})()];
+    if (!found.length) break;
+    await new Promise(requestAnimationFrame);
+  }}
+  return found;
+}}"""
+"""What stays so when the window has a new size, and everything has moved."""
+
+
 async def mark_the_catalogue(page: Page) -> None:
     async def answer(route: Route) -> None:
         body = _MARKED.replace("PLACE", urlsplit(route.request.url).path)
@@ -128,6 +164,7 @@ async def test_from_right_to_left(come: Come, base: str, width: int, height: int
         assert small["x"] + small["width"] < large["x"]
     for key in ("c", "p", "?"):
         await ana.press(key)
+        await page.locator({"c": "#chat", "p": "#people", "?": "dialog"}[key]).wait_for()
         assert await page.evaluate(CUT_OFF) == []
         assert await page.evaluate("document.documentElement.scrollWidth") == width
         if width > height and key == "c":
@@ -149,3 +186,44 @@ async def test_a_link_that_takes_long_to_check_says_so(come: Come, base: str) ->
     await ana.page.goto(new_room(base).link)
     await ana.page.get_by_role("button", name="Join now").wait_for()
     await expect(ana.page.get_by_text("Checking the link…")).to_have_count(0)
+
+
+@pytest.mark.parametrize("locale", ["en", "es", "de", "fr", "pt", "ar", "he", "ja"])
+async def test_each_language_fits_into_each_window(come: Come, base: str, locale: str) -> None:
+    room = new_room(base, isRecordingEnabled=True)
+    ben = await come("Ben")
+    await ben.join(room.link)
+    ana = await come("Ana", locale=locale, reduced_motion="reduce")
+    page = ana.page
+
+    async def fits(where: str) -> None:
+        for width, height in _SIZES:
+            await page.set_viewport_size({"width": width, "height": height})
+            cut: list[str] = await page.evaluate(_CUT_OFF_FOR_LONG)
+            assert cut == [], f"{where}, {width} × {height}"
+
+    await page.goto(base)
+    await page.locator(".home .primary").wait_for()
+    await fits("home")
+    await page.goto(room.host_link)
+    await page.locator(".mirror video").wait_for()
+    await fits("lobby")
+    await page.locator(".ready button").click()
+    await ana.tile("Ben").wait_for()
+    await fits("meeting")
+    for key, opened in (("c", "#chat"), ("p", "#people"), ("?", "dialog")):
+        await ana.press(key)
+        await page.locator(opened).wait_for()
+        await fits(opened)
+        await ana.press("Escape")
+    await page.locator(".control.more").click()
+    await fits("more")
+    await page.locator("[data-action=settings]").click()
+    await page.locator("dialog").wait_for()
+    await fits("settings")
+    await ana.press("Escape")
+    await page.locator(".hang-up").click()
+    await fits("leave")
+    await page.locator("[data-action=leave]").click()
+    await page.locator(".ended h1").wait_for()
+    await fits("ended")

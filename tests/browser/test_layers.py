@@ -1,4 +1,6 @@
-"""A camera is sent in several sizes; each tile gets the one that fills it, and the others are not sent."""
+"""A camera is sent in several sizes; each tile gets the one that fills it, and the others are not sent. A voice is sent
+twice while some of it is lost.
+"""
 
 from __future__ import annotations
 
@@ -29,6 +31,27 @@ _SENT: Final = """async () => {
   }
   return rids.sort();
 }"""
+
+
+_LOSE: Final = """
+const read = RTCPeerConnection.prototype.getStats;
+RTCPeerConnection.prototype.getStats = async function () {
+  const stats = new Map(await read.call(this));
+  for (const [id, s] of stats) {
+    const isVoice = s.type === "remote-inbound-rtp" && s.kind === "audio";
+    if (isVoice && window.isLossy) stats.set(id, { ...s, fractionLost: 0.3 });
+  }
+  return stats;
+};"""
+"""The other side reports that packets are lost."""
+
+
+_VOICE: Final = """() => {
+  const { sdp } = window.connections.at(-1).remoteDescription;
+  const [, type] = sdp.match(/^m=audio \\d+ \\S+ (\\d+)/m);
+  return sdp.match(new RegExp(`^a=rtpmap:${type} (\\\\w+)`, "m"))[1];
+}"""
+"""As what the voice is sent: Chromium takes the first format in the answer of the other side, and calls it Opus."""
 
 
 _NESTED: Final = """
@@ -176,3 +199,17 @@ async def test_each_tile_gets_the_spatial_layers_that_fill_it(come: Come, base: 
     await _gets(caro, 360)
     await caro.page.set_viewport_size(CORNER)
     await _gets(caro, 180)
+
+
+@pytest.mark.parametrize("topology", ["sfu", "p2p"])
+async def test_a_voice_is_sent_twice_while_packets_of_it_are_lost(come: Come, base: str, topology: str) -> None:
+    room = new_room(base, topology=topology)
+    ana, ben = await come("Ana"), await come("Ben")
+    await ana.page.add_init_script(_LOSE)
+    await ben.join(room.host_link)
+    await ana.join(room.link)
+    await ben.hears_tones()
+    assert await ana.page.evaluate(_VOICE) == "opus"
+    await ana.page.evaluate("window.isLossy = true")
+    await ana.page.wait_for_function(f"() => ({_VOICE})() === 'red'", polling=250, timeout=PATIENCE)
+    await ben.hears_tones()

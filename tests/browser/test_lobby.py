@@ -10,37 +10,12 @@ import pytest
 from playwright.async_api import Browser, async_playwright, expect
 
 from tests.browser import chromium
+from tests.browser.chromium import COUNT_QUESTIONS, KEEP_TRACKS, LOSE
 from tests.browser.conftest import Come
-from tests.browser.person import SHORT, Person, call, new_room
+from tests.browser.person import SHORT, Person, call, here, new_room
 from tests.integration import servers
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
-
-
-COUNT_QUESTIONS = """(() => {
-  window.questions = [];
-  const media = navigator.mediaDevices;
-  const ask = media.getUserMedia.bind(media);
-  media.getUserMedia = (wanted) => { window.questions.push(Object.keys(wanted).sort()); return ask(wanted); };
-})()"""
-
-
-KEEP_TRACKS = """(() => {
-  window.opened = [];
-  const media = navigator.mediaDevices;
-  const ask = media.getUserMedia.bind(media);
-  media.getUserMedia = async (wanted) => {
-    const stream = await ask(wanted);
-    window.opened.push(...stream.getTracks());
-    return stream;
-  };
-})()"""
-LOSE = """(kind) => {
-  const track = window.opened.filter((t) => t.kind === kind && t.readyState === "live").at(-1);
-  track.stop();
-  track.dispatchEvent(new Event("ended"));
-}"""
-"""What a browser does when a device is unplugged."""
 
 
 async def test_a_new_meeting_and_a_guest_by_its_invite_link(come: Come, base: str) -> None:
@@ -75,7 +50,7 @@ async def test_who_is_no_host_passes_on_the_link_that_they_came_by(come: Come, b
     room = new_room(base)
     ben = await come("Ben", permissions=["clipboard-read", "clipboard-write"])
     invite = call("POST", f"{base}/v1/rooms/{room.id}/invites", {"role": "attendee"}, room.join_token)
-    for link in (room.link, invite["url"].replace("127.0.0.1", "localhost")):
+    for link in (room.link, here(invite["url"])):
         await ben.join(link)
         await ben.press("i")
         await ben.hears("Invite link copied.")
@@ -94,6 +69,29 @@ async def test_what_was_chosen_is_kept(come: Come, base: str) -> None:
     await ana.page.goto(room.link)
     await ana.button("Turn microphone on").wait_for()
     await ana.button("Turn camera on").wait_for()
+
+
+async def test_spaces_alone_are_no_name(come: Come, base: str) -> None:
+    ana = await come("Ana")
+    await ana.page.goto(new_room(base).link)
+    name = ana.page.get_by_label("Your name")
+    await name.fill("   ")
+    await ana.button("Join now").click()
+    await expect(name).to_be_focused()
+    assert await name.evaluate("(input) => input.validity.valueMissing")
+    await name.fill("  Ana ")
+    await ana.button("Join now").click()
+    await ana.tile("Ana (you)").wait_for()
+
+
+async def test_devices_are_named_and_tried_before_joining(come: Come, base: str) -> None:
+    ana = await come("Ana", viewport={"width": 1280, "height": 720})
+    await ana.page.goto(new_room(base).link)
+    for words in ("Microphone", "Camera", "Video quality", "Background"):
+        named = await ana.page.locator(".choice-label").get_by_text(words, exact=True).bounding_box()
+        assert named and named["height"] > 10, words
+    await ana.button("Play a test sound").click()
+    await ana.page.get_by_text("If you hear nothing").wait_for()
 
 
 async def test_a_host_token_does_not_stay_in_the_address(come: Come, base: str) -> None:
@@ -207,6 +205,19 @@ async def test_a_device_that_is_lost_is_said_at_once_with_the_way_back(come: Com
         await ana.button("Turn on again").click()
         await ana.button(on).wait_for()
         await expect(ana.button("Turn on again")).to_have_count(0)
+
+
+async def test_a_muted_microphone_that_is_lost_comes_back_muted(come: Come, base: str) -> None:
+    ana = await come("Ana")
+    await ana.page.add_init_script(KEEP_TRACKS)
+    await ana.join(new_room(base).link)
+    await ana.button("Mute").click()
+    await ana.page.evaluate(LOSE, "audio")
+    await ana.button("Turn on again").click()
+    await expect(ana.button("Turn on again")).to_have_count(0)
+    await ana.page.wait_for_function("() => window.opened.filter(({ kind }) => kind === 'audio').length === 2")
+    await expect(ana.button("Unmute")).to_be_visible()
+    assert await ana.page.evaluate("window.opened.at(-1).enabled") is False
 
 
 async def test_nonsense_is_no_link(come: Come, base: str) -> None:

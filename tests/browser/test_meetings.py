@@ -192,6 +192,7 @@ async def test_links_are_made_copied_and_deleted(come: Come, closed: Rest, tmp_p
         await row.first.get_by_role("button", name="Delete this link").click()
         await page.get_by_role("dialog", name="Delete this link?").get_by_role("button", name="Delete").click()
         await expect(row).to_have_count(left)
+        await expect(row.first.get_by_role("button").last if left else ana.button("New link")).to_be_focused()
     assert closed.ok("GET", f"/v1/rooms/{room}/invites") == []
 
 
@@ -321,6 +322,25 @@ async def test_in_firefox(base: str, tmp_path: Path) -> None:
         assert await page.evaluate('getComputedStyle(document.querySelector(".parts")).display') == "grid"
         room = (await page.evaluate("location.hash"))[1:]
     assert call("GET", f"{base}/v1/rooms/{room}")["title"] == "From Firefox"
+
+
+async def test_in_firefox_by_an_api_key(closed: Rest, tmp_path: Path) -> None:
+    async with firefox(tmp_path) as page:
+        await page.goto(f"{closed.web.url}/meetings")
+        for key, words in (("tk_" + "x" * 43, "This key is unknown or was revoked."), (closed.key, "Forget the key")):
+            await page.fill(".key-form input", key)
+            await page.evaluate("document.querySelector('.key-form').requestSubmit()")
+            await page.says(words)
+        assert await page.evaluate(KEPT) == [closed.key, None]
+        await page.press("New meeting")
+        await page.fill("dialog input[name=title]", "By the key")
+        await page.evaluate("document.querySelector('dialog [type=submit]').click()")
+        await page.says("By the key", "h1")
+        room = (await page.until("location.hash"))[1:]
+        await page.press("Forget the key")
+        await page.until("document.querySelector('.key-form')")
+        assert await page.evaluate(KEPT) == [None, None]
+    assert closed.ok("GET", f"/v1/rooms/{room}")["title"] == "By the key"
 
 
 async def test_by_keyboard_alone(come: Come, base: str) -> None:

@@ -8,16 +8,16 @@ import sqlite3
 import subprocess
 import uuid
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from playwright.async_api import expect
 
+from tests.browser.chromium import COUNT_QUESTIONS
 from tests.browser.conftest import Come
 from tests.browser.person import call
-from tests.browser.test_lobby import COUNT_QUESTIONS
 from tests.integration import servers
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -46,13 +46,11 @@ class Production:
         return made
 
 
-@pytest.fixture(scope="module")
-def production(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Production]:
-    """A web worker and an SFU node, with credentials asked for."""
-    directory = tmp_path_factory.mktemp("production")
+@contextmanager
+def web_worker(directory: Path) -> Iterator[Production]:
+    """A web worker, with credentials asked for, and no SFU node yet."""
     port = servers.free_port()
-    with ExitStack() as stack:
-        _, redis_url = stack.enter_context(servers.embedded_valkey(directory))
+    with servers.embedded_valkey(directory) as (_, redis_url):
         database = directory / "tertulia.db"
         settings = {
             "TERTULIA_REDIS_URL": redis_url,
@@ -64,8 +62,15 @@ def production(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Production]
         made = Production(settings["TERTULIA_PUBLIC_URL"], settings, database)
         made.command("migrate")
         made.command("tenant", "create", "acme")
-        stack.enter_context(servers.tertulia_sfu(directory, settings=settings))
-        stack.enter_context(servers.tertulia_web(directory, settings=settings, port=port))
+        with servers.tertulia_web(directory, settings=settings, port=port):
+            yield made
+
+
+@pytest.fixture(scope="module")
+def production(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Production]:
+    """The same with an SFU node."""
+    directory = tmp_path_factory.mktemp("production")
+    with web_worker(directory) as made, servers.tertulia_sfu(directory, settings=made.settings):
         yield made
 
 

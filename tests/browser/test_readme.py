@@ -13,7 +13,10 @@ import pytest
 from playwright.async_api import Browser, Page
 
 from tests.browser import chromium
+from tests.browser.conftest import Come
+from tests.browser.firefox import firefox
 from tests.browser.person import PATIENCE, call, new_room
+from tests.browser.test_firefox import PLAYS
 
 README = Path(__file__).resolve().parents[2] / "README.md"
 
@@ -39,7 +42,7 @@ def example() -> str:
 
 async def person(browser: Browser, base: str, room: str) -> tuple[str, Page]:
     user = str(uuid.uuid4())
-    grant = call("POST", f"{base}/v1/rooms/{room}/join", {"userId": user, "displayName": "Ana"})
+    grant = call("POST", f"{base}/v1/rooms/{room}/join", {"userId": user, "displayName": "Other"})
     page = await (await chromium.new_context(browser, {})).new_page()
     await page.goto(f"{base}/healthz")
     await page.evaluate(SURROUNDINGS.replace("EXAMPLE", example()), [grant, room])
@@ -57,6 +60,24 @@ async def test_two_who_run_the_example_see_each_other(browser: Browser, base: st
     finally:
         await first.context.close()
         await second.context.close()
+
+
+@pytest.mark.asyncio(loop_scope="session")
+async def test_the_page_shows_the_picture_of_who_runs_the_example(
+    come: Come, browser: Browser, base: str, tmp_path: Path
+) -> None:
+    """They do not say that their camera is on."""
+    room = new_room(base)
+    ana = await come("Ana")
+    await ana.join(room.host_link)
+    _, page = await person(browser, base, room.id)
+    try:
+        await ana.sees("Other")
+        async with firefox(tmp_path) as ben:
+            await ben.join(room.link, "Ben")
+            await ben.until(PLAYS % json.dumps("Other"))
+    finally:
+        await page.context.close()
 
 
 def test_the_curl_examples_are_answered_as_they_say(base: str) -> None:

@@ -65,6 +65,29 @@ async def meet(come: Come, base: str, topology: str = "sfu") -> tuple[Person, Pe
     return ana, ben
 
 
+_KEEP_SFU = """const Native = WebSocket;
+window.WebSocket = class extends Native {
+  constructor(url) {
+    super(url);
+    window.hub = this;
+    this.addEventListener("message", ({ data }) => {
+      const { event, payload } = JSON.parse(data);
+      if (event === "SfuEndpoint") window.transportId = payload.transportId;
+    });
+  }
+};"""
+_LIMIT = """(limits) => {
+  const { user: userId } = document.querySelector(".tile.person:not(.own)").dataset;
+  const videos = limits.map((limit) => ({ ...limit, userId, reason: "bandwidth" }));
+  const data = JSON.stringify({ event: "VideosLimited", payload: { transportId: window.transportId, videos } });
+  window.hub.dispatchEvent(new MessageEvent("message", { data }));
+}"""
+"""The server says what the line limits."""
+
+_PAUSE = _LIMIT.replace("VideosLimited", "VideosPaused")
+"""The same of what it does not take."""
+
+
 async def test_layouts_are_chosen_and_kept(come: Come, base: str) -> None:
     ana, _ = await meet(come, base)
     await choose(ana, "Change layout")
@@ -206,6 +229,29 @@ async def test_a_picture_that_stops_is_no_good_connection(come: Come, base: str,
     await ana.sees("Ben")
 
 
+async def test_a_video_that_the_line_limits_is_said_to_be(come: Come, base: str) -> None:
+    room = new_room(base)
+    ana, ben = await come("Ana", viewport=DESKTOP), await come("Ben")
+    await ana.page.add_init_script(_KEEP_SFU)
+    await ben.join(room.host_link)
+    await ana.join(room.link)
+    signal = ana.tile("Ben").locator(".signal")
+    await expect(signal).to_have_attribute("data-bars", "3", timeout=PATIENCE)
+    await ana.page.evaluate(_LIMIT, [{"source": "camera", "height": 180, "fewerFrames": True}])
+    await expect(signal).to_have_attribute("aria-label", "Your connection is too slow for full quality")
+    await expect(signal).to_have_attribute("data-bars", "2")
+    await ana.button("More").click()
+    await ana.page.get_by_role("menuitem", name="Connection details").click()
+    details = ana.page.get_by_role("dialog")
+    because = "because of your connection"
+    await expect(details).to_contain_text(f"smaller {because} · fewer frames {because}")
+    await ana.press("Escape")
+    await ana.page.evaluate(_LIMIT, [])
+    await expect(signal).to_have_attribute("aria-label", "Good connection")
+    await ana.page.evaluate(_PAUSE, [{"source": "camera"}])
+    await expect(signal).to_have_attribute("aria-label", "Video paused: slow connection")
+
+
 async def test_a_camera_that_nobody_says_is_on_counts_while_it_films(come: Come, base: str) -> None:
     room = new_room(base)
     ana, others = await come("Ana"), await come("Others")
@@ -288,9 +334,15 @@ async def test_a_phone_turns_to_its_other_camera(come: Come, base: str) -> None:
     async with async_playwright() as playwright:
         browser = await chromium.launch(playwright, "--use-fake-device-for-media-stream=fps=6,device-count=2")
         ana = await Person.come(browser, "Ana", viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
-        await ana.join(room.link)
-        await ana.sees("Ana (you)")
         device = """() => document.querySelector(".mirrored").srcObject.getVideoTracks()[0].getSettings().deviceId"""
+        await ana.page.goto(room.link)
+        await ana.page.locator(".mirror video").wait_for()
+        for _ in "there", "back":
+            before = await ana.page.evaluate(device)
+            await ana.button("Use the other camera").click()
+            await ana.page.wait_for_function(f"(before) => ({device})() !== before", arg=before)
+        await ana.button("Join now").click()
+        await ana.sees("Ana (you)")
         cameras = await ana.page.evaluate(
             """async () => (await navigator.mediaDevices.enumerateDevices())
               .filter(({ kind }) => kind === "videoinput").map(({ deviceId }) => deviceId)"""

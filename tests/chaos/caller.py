@@ -106,12 +106,13 @@ class Caller:
         self.sound: dict[str, Seen] = defaultdict(Seen)
         self.endpoints: list[str] = []
         """The transportIds, in the order told."""
+        self.closed: set[str] = set()
+        """Of these, those that are said to be closed."""
         self.fenced: list[Json] = []
         """What came from a transport after it was said to be closed."""
         self._others = others
         self._links: dict[str, _Link] = {}
         self._spare: list[_Link] = []
-        self._closed: set[str] = set()
         self._todo: asyncio.Queue[tuple[str, Json]] = asyncio.Queue(maxsize=10_000)
         self._tasks: set[asyncio.Task[Any]] = set()
 
@@ -164,7 +165,7 @@ class Caller:
         while True:
             name, payload = await self._todo.get()
             source = payload.get("sourceUserId") or payload.get("transportId") or ""
-            if source in self._closed:
+            if source in self.closed:
                 self.fenced.append({"event": name, **payload})
             elif name == "SfuEndpoint" and source not in self._links:
                 self.endpoints.append(source)
@@ -173,7 +174,7 @@ class Caller:
                 self._links[source] = self._spare.pop()
                 await self._links[source].open(source)
             elif name == "TransportState" and payload["state"] == "closed":
-                self._closed.add(source)
+                self.closed.add(source)
                 self._links[source].close()
             elif name == "ReceiveAnswer":
                 await self._links[source].answered(payload["sdp"])

@@ -202,12 +202,12 @@ NODE_KILLED: Final = Fault("SFU node: kill -9", node_killed, BACK)
 EVERYTHING_KILLED: Final = Fault("everything: kill -9, and started again at once", everything_killed, STARTED_AGAIN)
 QUICK: Final = (
     NODE_KILLED,
-    Fault("one media thread stands still", thread_stands_still, BACK),
     Fault("SFU node: SIGTERM", node_terminated, SEAMLESS),
-    Fault("web worker: kill -9", worker_killed, SEAMLESS, seat=1.0),
 )
 """The faults that `make test` goes through."""
 SLOW: Final = (
+    Fault("one media thread stands still", thread_stands_still, BACK),
+    Fault("web worker: kill -9", worker_killed, SEAMLESS, seat=1.0),
     Fault("SFU node stands still, and comes back", node_stands_still(0), BACK),
     Fault("SFU node: `tertulia sfu --drain`", node_drained, SEAMLESS),
     Fault("web worker stands still", worker_stands_still, SEAMLESS, seat=5.0),

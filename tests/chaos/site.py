@@ -202,7 +202,8 @@ def site(directory: Path, *, commands: int = 2, workers_each: int = 1, nodes: in
         postgres = made.spawn_postgres()
         postgres.wait_until_ready()
         settings["TERTULIA_DATABASE_URL"] = servers.Postgres(postgres, files.port).new_database()
-        subprocess.run(servers.tertulia_argv("migrate"), env=servers.tertulia_env(settings), check=True, timeout=60)
+        argv, env = servers.tertulia_argv("migrate"), servers.tertulia_env(settings)
+        subprocess.run(argv, env=env, check=True, timeout=60, stdout=subprocess.DEVNULL)
         made.start_redis()
         made.ports = [servers.free_port() for _ in range(commands)]
         for port in made.ports:

@@ -57,6 +57,14 @@ class StackCalls:
         self._transports = [(await member.event("SfuEndpoint"))["transportId"] for member in self._members]
         for number, member in enumerate(self._members):
             member.on_event = lambda name, payload, number=number: self._pass_on(number, name, payload)  # type: ignore[misc]
+        self._begin()
+
+    def begin_anew(self) -> None:
+        """All members make another connection, as if they had lost theirs. For the stacks of ``node/``."""
+        self.got.clear()
+        self._begin()
+
+    def _begin(self) -> None:
         for number in range(len(self._members)):
             self._write(number, "Start")
 

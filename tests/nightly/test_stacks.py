@@ -83,6 +83,26 @@ async def test_one_leaves_and_another_comes(tertulia_dev: Tertulia, programs: di
         assert is_unharmed(stay[0])
 
 
+async def test_another_connection_with_the_same_certificate(
+    tertulia_dev: Tertulia, programs: dict[str, Program]
+) -> None:
+    """werift has one for all connections of a process."""
+    room = await new_room(tertulia_dev.url)
+    async with (
+        members(tertulia_dev.url, room, ["begins anew"]) as one,
+        members(tertulia_dev.url, room, ["stays"]) as other,
+        stack_call.in_call(programs["werift"], one) as anew,
+        stack_call.in_call(programs["werift"], other) as stays,
+    ):
+        for connection in range(3):
+            if connection > 0:
+                anew.begin_anew()
+                stays.got.clear()
+            await anew.until_all_get([other[0].user])
+            await stays.until_all_get([one[0].user])
+        assert all(is_unharmed(member) for member in (*one, *other))
+
+
 async def test_all_stacks_in_one_room(tertulia_dev: Tertulia, programs: dict[str, Program], video: Path) -> None:
     """Everyone gets everyone's audio and video, and those who decode see and hear it."""
     room = await new_room(tertulia_dev.url)

@@ -1,6 +1,7 @@
 from collections import Counter
 
 import pytest
+from structlog.testing import capture_logs
 
 from tertulia.errors import RateLimited, Unavailable
 from tertulia.limits import FREE_SHARE, SharedLimit
@@ -100,3 +101,13 @@ async def test_what_is_owed_at_one_worker_is_owed_at_another_once_it_is_charged_
     for _ in range(100):
         await fleet[1].charge("a", 0.0, 10)
     assert redis.left["x a"] == -100, "a second's requests at most"
+
+
+async def test_it_is_said_once_that_redis_is_away() -> None:
+    redis = Redis()
+    limit = SharedLimit("x", 100, redis.take)
+    with capture_logs() as logs:
+        for second, is_away in enumerate([True, True, True, False, False]):
+            redis.is_away = is_away
+            await admitted([limit], 40, now=10.0 * second)
+    assert [line["log_level"] for line in logs] == ["warning", "info"]

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from starlette.requests import Request
 
 from tertulia import logging
 from tertulia.errors import Refused
@@ -19,6 +20,7 @@ from tertulia.oidc import flow
 from tertulia.oidc.steps import SignInFailed
 from tertulia.rest import body
 from tertulia.rest.accept import accepts_json
+from tertulia.rest.cookies import cookie_of
 from tertulia.signalr import handshake, negotiate
 from tertulia.signalr.connection import Connection
 from tertulia.signalr.credentials import bearer
@@ -62,6 +64,12 @@ def come_back(query: bytes) -> None:
     """As a person whom a provider sends back."""
     with contextlib.suppress(SignInFailed):
         flow.read_callback(query)
+
+
+def cookie(header: bytes) -> str | None:
+    """What is read of a request's cookies."""
+    scope = {"type": "http", "scheme": "http", "server": ("x", 80), "path": "/", "query_string": b""}
+    return cookie_of(Request(scope | {"headers": [(b"cookie", header)]}), None)
 
 
 CASES: dict[str, Callable[[int], Callable[[], Any]]] = {
@@ -112,6 +120,8 @@ CASES: dict[str, Callable[[int], Callable[[], Any]]] = {
     "REST: keys": lambda n: lambda: body.parse(b"{" + b",".join(b'"%d":1' % i for i in range(n)) + b"}"),
     "REST: Accept": lambda n: lambda: accepts_json([",;q=" * n]),
     "REST: Authorization": lambda n: lambda: bearer("bearer" + " " * n + "\x7f"),
+    "REST: cookies, quoted": lambda n: lambda: cookie(b'tertulia="' + b"\\" * n + b'"'),
+    "REST: cookies, many": lambda n: lambda: cookie(b"a=b;" * n),
     "REST: token": lambda n: lambda: kind_of("." * n),
     "Range": lambda n: lambda: span_of("bytes=" + " " * n + "x", 10),
     "log: JWTs": lambda n: lambda: hide("eyJ" * n),

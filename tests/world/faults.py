@@ -77,6 +77,16 @@ def drain_node(world: World, action: Action) -> None:
         world.clock.after(PAUSES[action.how % 3], None, world.start_node)
 
 
+def give_up(world: World, action: Action) -> None:
+    """An SFU node with too much to do gives up the room to another one."""
+    node = world.pick_node(action)
+    others = [other for other in world.nodes if other is not node]
+    if node is not None and others and node.gives_up is None:
+        other = others[action.how % len(others)]
+        world.note(f"{node.id} gives up the room to {other.id}")
+        node.give_up(ROOM, other)
+
+
 def flush(world: World, action: Action) -> None:
     """FLUSHALL."""
     world.redis_forgets()
@@ -140,7 +150,7 @@ def rough(world: World, action: Action) -> None:
 ACTIONS: Final[dict[str, Callable[[World, Action], None]]] = {
     do.__name__: do
     for do in (
-        *(kill_hub, restart_hub, stop_hub, kill_node, stop_node, drain_node),
+        *(kill_hub, restart_hub, stop_hub, kill_node, stop_node, drain_node, give_up),
         *(flush, lose_key, redis_away, redis_hangs, break_calls, break_channels, sql_trouble, rough),
     )
 }

@@ -183,11 +183,11 @@ class Hub:
     def change_settings(self, room: RoomId, change: SettingsChange, done: Done) -> None:
         """PATCH of the room."""
 
-        def changed(record: RoomRecord | Exception) -> None:
-            if isinstance(record, Exception):
-                done(record)
+        def changed(settings: Settings | Exception) -> None:
+            if isinstance(settings, Exception):
+                done(settings)
             else:
-                self._give(room, inputs.SettingsChanged(self._ask(done), record.settings))
+                self._give(room, inputs.SettingsChanged(self._ask(done), settings))
 
         self._sql.run(self.process, partial(self._sql.change_settings, room, change), changed)
 

@@ -10,8 +10,9 @@ from tertulia.contract.events import SdpEvent
 from tertulia.ids import NodeId, RecordingId, RoomId, SeatId, TransportId, UserId
 from tertulia.room import commands
 from tertulia.room.messages import EventMessage
-from tertulia.room.placement import Node
+from tertulia.room.placement import GivenUp, Node
 from tertulia.sfu.leases import Leases
+from tertulia.sfu.overload import GIVEN_FOR, KEPT_FOR
 from tests.world.clock import Clock, Process
 from tests.world.network import Pipe, Weather
 from tests.world.server import Server
@@ -36,6 +37,9 @@ class SfuNode:
         self.stopped_at: float | None = None
         """Since when it stands still."""
         self.is_draining = False
+        self.gives_up: GivenUp | None = None
+        self._leaving: RoomId | None = None
+        """The room that it has given up, while clients may be on their way."""
         self._leases = Leases()
         self._is_checking = False
         self._over: set[RecordingId] = set()
@@ -57,7 +61,7 @@ class SfuNode:
         is_new = now - max(self._server.empty_since, self._began) < self._phase * BEAT_SECONDS
         if self.is_gone or is_new or now - beat >= DEAD_AFTER or beat < self._server.empty_since - BEAT_SECONDS:
             return None
-        return replace(self._entry, draining=self.is_draining), now - beat
+        return replace(self._entry, draining=self.is_draining, gives_up=self.gives_up), now - beat
 
     @property
     def is_gone(self) -> bool:
@@ -68,6 +72,19 @@ class SfuNode:
         """SIGTERM: it goes once its peers are gone, or at its deadline."""
         self.is_draining = True
         self._clock.after(1.0, self.process, self._drained, self._clock.now + DRAIN_SECONDS)
+
+    def give_up(self, room: RoomId, to: SfuNode) -> None:
+        """It has too much to do, and the other one has not."""
+        self.gives_up = GivenUp(room=room, to=to.id, load=0.3)
+        self._leaving = room
+        self._clock.after(GIVEN_FOR, self.process, self._has_given_up)
+        self._clock.after(KEPT_FOR, self.process, self._has_let_go)
+
+    def _has_given_up(self) -> None:
+        self.gives_up = None
+
+    def _has_let_go(self) -> None:
+        self._leaving = None
 
     def _drained(self, deadline: float) -> None:
         if self.peers and self._clock.now < deadline:
@@ -125,7 +142,7 @@ class SfuNode:
         for room in self._leases.rooms():
             if server.is_up and not server.process.is_frozen and not self.is_draining:
                 lives_on = server.model.keys(room).hash.get("sfuNode")
-                if lives_on and lives_on != self.id:
+                if lives_on and lives_on != self.id and room != self._leaving:
                     self._end(room)
         for room in self._leases.abandoned(self._clock.now):
             self._end(room)

@@ -16,7 +16,8 @@ from tertulia.room.messages import RoomMessage
 from tertulia.room.placement import Node
 from tests.world.clock import Clock, Entry, Process
 from tests.world.network import Pipe, Weather
-from tests.world.redis import ModelState, Redis
+from tests.world.redis import Redis
+from tests.world.scripts import ModelState
 
 CALL_SECONDS: Final = 3.0
 """The deadline of a call, as in production."""

@@ -92,11 +92,11 @@ class Sql:
             removals=self._removals(session_id),
         )
 
-    def change_settings(self, room: RoomId, change: SettingsChange) -> RoomRecord:
-        """The room with a change merged in. Raises NotFound."""
-        settings = self.record(room).settings
-        self._rooms[room] = self._rooms[room][0], settings.merged(change)
-        return self.record(room)
+    def change_settings(self, room: RoomId, change: SettingsChange) -> Settings:
+        """The room's settings with a change merged in. Raises NotFound."""
+        settings = self.record(room).settings.merged(change)
+        self._rooms[room] = self._rooms[room][0], settings
+        return settings
 
     def open_session(self, room: RoomId, session: SessionId) -> bool:
         """Whether the session is open now; it is made if it is new. Raises NotFound."""

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from tertulia.ids import RoomId
 from tertulia.room import steps
-from tests.world.redis import ModelState
+from tests.world.scripts import ModelState
 from tests.world.sql import Sql
 
 SCRIPTS: Final[dict[type, Callable[[ModelState, RoomId, Any], Any]]] = {
@@ -66,6 +66,7 @@ TRANSACTIONS: Final[dict[type, Callable[[Sql, RoomId, Any], Any]]] = {
     steps.CloseSession: lambda sql, room, step: sql.close_session(step.session_id),
     steps.RecordRemoval: lambda sql, room, step: sql.remove(step.session_id, step.user, step.at_ms),
     steps.ReadSession: lambda sql, room, step: sql.read_session(step.session_id),
+    steps.PrepareJoin: lambda sql, room, step: sql.record(room),
     steps.ReadRecord: lambda sql, room, step: sql.record(room),
     steps.ChangeSettings: lambda sql, room, step: sql.change_settings(room, step.change),
     steps.StartRecording: lambda sql, room, step: sql.start_recording(step.recording, step.session_id),

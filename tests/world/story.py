@@ -104,6 +104,10 @@ NODES: Final[dict[str, int]] = {"offer": 6, "drain_node": 2, "stop_node": 2, "mi
 """Some of these are put in between, in a third of the stories."""
 
 
+GIVEN_UP: Final[dict[str, int]] = {"give_up": 4, "offer": 4, "join": 2, "kill_node": 1, "stop_node": 1}
+"""The same, in a third of the stories."""
+
+
 class Story(NamedTuple):
     """The actors and what happens to them."""
 
@@ -127,7 +131,7 @@ def tell(seed: int) -> Story:
     kinds, odds = list(weights), list(weights.values())
     length = rng.choice((8, 12, 16, 24))
     actions = [_action(rng, kind) for kind in rng.choices(kinds, odds, k=length)]
-    actions = _controlled(seed, _moved(seed, _recorded(seed, actions)))
+    actions = _given_up(seed, _controlled(seed, _moved(seed, _recorded(seed, actions))))
     return Story(
         seed=seed,
         users=rng.randint(2, 4),
@@ -162,6 +166,15 @@ def _controlled(seed: int, actions: list[Action]) -> list[Action]:
     rng = random.Random(f"control {seed}")
     if rng.random() < 0.33:
         for kind in rng.choices(list(CONTROL), list(CONTROL.values()), k=rng.randint(4, 10)):
+            actions.insert(rng.randint(1, len(actions)), _action(rng, kind))
+    return actions
+
+
+def _given_up(seed: int, actions: list[Action]) -> list[Action]:
+    """The same, for rooms that nodes give up."""
+    rng = random.Random(f"given up {seed}")
+    if rng.random() < 0.33:
+        for kind in rng.choices(list(GIVEN_UP), list(GIVEN_UP.values()), k=rng.randint(3, 8)):
             actions.insert(rng.randint(1, len(actions)), _action(rng, kind))
     return actions
 

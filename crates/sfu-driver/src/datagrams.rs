@@ -78,7 +78,8 @@ impl Datagrams {
                 sink(remote, datagram);
             }
         }
-        true
+        // With fewer the socket was empty, and the poll tells when it no longer is.
+        received == BATCH_SIZE
     }
 
     /// The buffer at whose end the next datagram is written. What was not sent is gone.
@@ -199,7 +200,7 @@ mod tests {
 
     fn receiver() -> (std::net::UdpSocket, SocketAddr) {
         let receiver = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
-        receiver.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+        receiver.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
         let address = receiver.local_addr().unwrap();
         (receiver, address)
     }
@@ -290,6 +291,19 @@ mod tests {
         write(&mut datagrams, other_family, &[1], &counters);
         datagrams.flush(&counters);
         assert_eq!((counters.packets_out.get(), counters.dropped_refused.get()), (0, 1));
+    }
+
+    #[test]
+    fn a_batch_that_is_not_full_is_the_last() {
+        let (mut datagrams, counters) = socket();
+        let (sender, _) = receiver();
+        sender.send_to(&[7], datagrams.socket.local_addr().unwrap()).unwrap();
+        let (mut count, mut is_more) = (0, true);
+        while count == 0 {
+            is_more = datagrams.read(Instant::now(), &counters, |_, _| count += 1);
+            std::thread::yield_now();
+        }
+        assert_eq!((count, is_more), (1, BATCH_SIZE == 1));
     }
 
     #[test]

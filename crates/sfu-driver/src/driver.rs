@@ -178,6 +178,14 @@ impl Driver {
         sent.map(drop)
     }
 
+    /// Has every worker tell how much is forwarded in each of its rooms: [`sfu::Body::Forwarded`].
+    ///
+    /// # Errors
+    /// [`CommandError`]
+    pub fn weigh(&self) -> Result<(), CommandError> {
+        self.command_all(&Command::Weigh)
+    }
+
     /// Hands a command to every worker.
     fn command_all(&self, command: &Command) -> Result<(), CommandError> {
         if self.workers.is_empty() {

@@ -16,6 +16,7 @@ mod events;
 mod framing;
 mod handle;
 mod hosted;
+mod pace;
 mod paths;
 mod reader;
 mod recording;

@@ -48,6 +48,8 @@ macro_rules! counters {
 counters! {
     /// Turns of the thread: it stands still while this does not grow, though it was woken.
     turns,
+    /// Microseconds of CPU time that the thread has used, as of the last time that it was woken.
+    cpu_micros,
     /// Datagrams read, UDP and TCP.
     packets_in,
     /// Their bytes.

@@ -8,16 +8,19 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::TryRecvError;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use mio::net::{TcpListener, UdpSocket};
 use mio::{Events, Interest, Poll, Token, Waker};
+use rustix::time::{ClockId, clock_gettime};
 use sfu::{Command, Outbox, ShardConfig, Transport};
 
 use crate::datagrams::Datagrams;
 use crate::events::{Event, EventQueue};
 use crate::handle::{Inbox, MAX_REFUSED};
 use crate::hosted::HostedShard;
+use crate::pace::Pace;
 use crate::reader::{Reader, Readings};
 use crate::recording::{EndReason, Queue, Trouble};
 use crate::rooms::Rooms;
@@ -37,6 +40,9 @@ const DATAGRAMS_PER_TURN: usize = 128;
 
 /// How long commands are taken before media has its turn again. What takes longer is the last of its turn.
 const COMMAND_SLICE: Duration = Duration::from_micros(500);
+
+/// The same for handshakes, of which one packet costs as much as hundreds of media.
+const HANDSHAKE_SLICE: Duration = Duration::from_micros(500);
 
 /// The same for SDPs that were read, each of which costs as much as hundreds of packets. They have a slice of their own, so that
 /// neither they nor commands keep the others waiting.
@@ -91,6 +97,7 @@ pub(crate) struct Worker {
     inbox: Inbox,
     readings: Readings,
     shared: Shared,
+    pace: Pace,
     udp_unread: bool,
     unaccepted: bool,
     orders_unread: bool,
@@ -133,6 +140,7 @@ impl Worker {
             inbox,
             readings: Readings::new(reader, Arc::clone(&waker)),
             shared,
+            pace: Pace::new(now),
             udp_unread: true,
             unaccepted: true,
             orders_unread: true,
@@ -184,6 +192,7 @@ impl Worker {
     }
 
     fn turn(&mut self, ready: &mut Events) -> io::Result<()> {
+        self.rest();
         let timeout = self.timeout(Instant::now());
         match self.poll.poll(ready, timeout) {
             Err(e) if e.kind() == io::ErrorKind::Interrupted => return Ok(()),
@@ -194,7 +203,10 @@ impl Worker {
         for event in ready.iter() {
             match event.token() {
                 UDP => self.udp_unread = true,
-                WAKE => self.orders_unread = true,
+                WAKE => {
+                    self.orders_unread = true;
+                    self.shared.counters.cpu_micros.set(cpu_micros());
+                }
                 TCP => self.unaccepted = true,
                 stream => self.stream_ready(stream, event.is_writable(), now),
             }
@@ -205,11 +217,13 @@ impl Worker {
         for stream in self.streams.take_unread() {
             self.stream_ready(stream, false, now);
         }
-        if self.udp_unread {
-            self.read_udp(now);
+        let read = if self.udp_unread { self.read_udp(now) } else { 0 };
+        if self.hosted.shard().has_handshakes() {
+            self.send(now); // what was forwarded does not wait for them
+            self.shake_hands(now, Slice::of(HANDSHAKE_SLICE));
         }
         if self.orders_unread {
-            self.send(now); // what was forwarded does not wait for them
+            self.send(now); // nor for these
             let has_ordered = self.take_orders(now, Slice::of(COMMAND_SLICE));
             let has_read = self.take_read(now, Slice::of(READ_SLICE));
             self.orders_unread = !(has_ordered && has_read);
@@ -219,11 +233,25 @@ impl Worker {
         }
         self.unaccepted |= self.streams.sweep(self.poll.registry(), now, &self.shared.counters);
         self.give(now);
+        self.pace.turned(now, read, self.hosted.shard().stats().rtp_in);
         Ok(())
     }
 
-    fn timeout(&self, now: Instant) -> Option<Duration> {
-        if self.udp_unread || self.unaccepted || self.orders_unread || self.streams.has_unread() {
+    /// Lets what comes gather, where that keeps nothing waiting that is known of.
+    fn rest(&mut self) {
+        let rest = self.pace.rest(Instant::now());
+        if rest > Duration::ZERO && !self.has_work() {
+            thread::sleep(rest);
+        }
+    }
+
+    fn has_work(&mut self) -> bool {
+        let is_unread = self.udp_unread || self.unaccepted || self.orders_unread || self.streams.has_unread();
+        is_unread || self.hosted.shard().has_handshakes()
+    }
+
+    fn timeout(&mut self, now: Instant) -> Option<Duration> {
+        if self.has_work() {
             return Some(Duration::ZERO);
         }
         let due = [self.hosted.next_timeout(), self.streams.next_timeout()]
@@ -233,7 +261,8 @@ impl Worker {
         due.map(|due| due.saturating_duration_since(now))
     }
 
-    fn read_udp(&mut self, now: Instant) {
+    /// Gives how many datagrams were read.
+    fn read_udp(&mut self, now: Instant) -> usize {
         let mut read = 0;
         for _ in 0..BATCHES_PER_TURN {
             let Worker {
@@ -248,6 +277,7 @@ impl Worker {
                 break;
             }
         }
+        read
     }
 
     fn stream_ready(&mut self, token: Token, writable: bool, now: Instant) {
@@ -265,6 +295,11 @@ impl Worker {
             count_in(&shared.counters, datagram);
             hosted.shard().receive(now, Transport::TcpPassive, source, datagram);
         });
+    }
+
+    /// Goes on with handshakes.
+    fn shake_hands(&mut self, now: Instant, slice: Slice) {
+        while slice.has_time() && self.hosted.shard().shake_hands(now) {}
     }
 
     /// The stop comes before all that waits.
@@ -436,6 +471,13 @@ impl Slice {
     fn has_time(self) -> bool {
         self.begin.elapsed() < self.length
     }
+}
+
+/// What this thread has used so far.
+fn cpu_micros() -> u64 {
+    let used = clock_gettime(ClockId::ThreadCPUTime);
+    let used = Duration::try_from(used).unwrap_or_default(); // it is never negative
+    u64::try_from(used.as_micros()).unwrap_or(u64::MAX)
 }
 
 fn count_in(counters: &Counters, datagram: &[u8]) {

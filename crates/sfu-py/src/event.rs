@@ -34,6 +34,8 @@ event_classes! {
     ActiveSpeakers { room: String, user_ids: Vec<String>, }
     /// What came into a room that is held to a rate, in the last second.
     Inflow { room: String, kilobits: u32, }
+    /// The packets that a room has brought in and sent out since it began.
+    Forwarded { room: String, packets: u64, }
     /// The layers that one client is to send of each of its videos.
     LayersWanted { room: String, transport: String, user_id: String, seat: String, videos: Vec<WantedLayers>, }
     /// A change of a peer's media path; `reason` only with `closed`.
@@ -233,6 +235,7 @@ fn core_to_python(py: Python<'_>, event: sfu::Event) -> PyResult<Bound<'_, PyAny
             instance(py, ActiveSpeakers { room, user_ids })
         }
         Body::Inflow(kilobits) => instance(py, Inflow { room, kilobits }),
+        Body::Forwarded(packets) => instance(py, Forwarded { room, packets }),
         Body::LayersWanted(videos) => of_peer!(LayersWanted {
             videos: videos.into_iter().map(WantedLayers::from).collect()
         }),

@@ -228,6 +228,10 @@ impl Sfu {
         )
     }
 
+    fn weigh(&self) -> PyResult<()> {
+        self.driver().weigh().map_err(command_error)
+    }
+
     fn close(&self, room: &str, transport: String) -> PyResult<()> {
         self.command(
             room,
@@ -298,7 +302,8 @@ mod _sfu {
     use super::error::{Overloaded, Stopped};
     #[pymodule_export]
     use super::event::{
-        ActiveSpeakers, Answer, Failed, Inflow, LayersWanted, Limited, LimitedVideo, Lost, NoCommonCodec, Offer,
-        RecordingTrouble, Refused, Restarted, Slot, Slots, TransportState, VideosLimited, VideosPaused, WantedLayers,
+        ActiveSpeakers, Answer, Failed, Forwarded, Inflow, LayersWanted, Limited, LimitedVideo, Lost, NoCommonCodec,
+        Offer, RecordingTrouble, Refused, Restarted, Slot, Slots, TransportState, VideosLimited, VideosPaused,
+        WantedLayers,
     };
 }

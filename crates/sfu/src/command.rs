@@ -137,6 +137,8 @@ pub enum Command {
         /// Kilobits a second.
         kilobits: u32,
     },
+    /// Tells of each room how much is forwarded in it: [`Body::Forwarded`].
+    Weigh,
     /// Closes one peer, if it is open.
     Close {
         /// The peer.
@@ -214,7 +216,8 @@ pub enum RefusalCode {
     NotFound,
     /// The command did not get through to the shard: its queue was full.
     Overloaded,
-    /// DTLS has failed, and the peer is closed: another offer by the same certificate is served an older version.
+    /// DTLS has failed, and the peer is closed: another offer by the same certificate is served an older version, or the message
+    /// says why none would do.
     Dtls,
     /// The SDP is taken but for m-lines that are rejected, since the server knows none of their formats.
     NoCommonCodec,

@@ -55,6 +55,9 @@ pub enum Body {
     ActiveSpeakers(Vec<UserId>),
     /// What came into a room that is held to a rate, in kilobits a second, dropped or not: told each second.
     Inflow(u32),
+    /// How many packets a room has brought in and sent out since it began, when the hub [asks](crate::Command::Weigh). Of two
+    /// rooms of a shard, the one of which that grows faster costs more.
+    Forwarded(u64),
     /// Which layers of each video that one client sends are wanted, after each change. A client that stops the others saves
     /// bits and power, and one that does not loses nothing.
     LayersWanted(Vec<WantedLayers>),
@@ -164,7 +167,7 @@ pub enum CloseReason {
     Command,
     /// ICE never connected, or was silent for [`crate::Limits::ice_silence`].
     IceTimeout,
-    /// DTLS failed, or the client closed it.
+    /// DTLS failed, was not done in [`crate::Limits::ice_silence`], or the client closed it.
     Dtls,
     /// The client has no certificate that can be verified.
     Certificate,

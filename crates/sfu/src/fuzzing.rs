@@ -8,7 +8,7 @@ use crate::congestion::Control;
 use crate::demux;
 use crate::receiving::Stream;
 use crate::rtp::{
-    Descriptor, Feedback, Header, Numbers, PictureIds, Pictures, Structures, Vp8Descriptor, goodbyes, is_keyframe,
+    Descriptor, Feedback, Header, PictureIds, Pictures, Structures, Vp8Descriptor, Vp9Descriptor, is_keyframe,
     renumber, transport_feedback,
 };
 
@@ -36,23 +36,25 @@ pub fn rtp_payloads(payloads: &[&[u8]]) {
         if let Some(descriptor) = Descriptor::read(payload) {
             structures.place(&descriptor);
         }
-        if let Some(descriptor) = Vp8Descriptor::parse(payload) {
-            let picture = came.extend(&descriptor).unwrap_or_default();
-            let numbers = pictures.packet(Numbers::of(&descriptor, picture), index == 0);
-            renumber(&mut payload.to_vec(), numbers);
+        let mut go_on = |codec, numbers| renumber(codec, &mut payload.to_vec(), pictures.packet(numbers, index == 0));
+        if let Some(vp8) = Vp8Descriptor::parse(payload) {
+            let picture = vp8.picture().map(|picture| came.extend(picture));
+            go_on(Codec::Vp8, vp8.numbers(picture));
+        }
+        if let Some(vp9) = Vp9Descriptor::parse(payload) {
+            let picture = vp9.picture.map(|picture| came.extend(picture));
+            go_on(Codec::Vp9, vp9.numbers(picture));
         }
     }
 }
 
-/// Reads a compound RTCP packet as a peer does after decryption (RFC 3550 section 6.1), and as it does with what a session says
-/// at its end.
+/// Reads a compound RTCP packet as a peer does after decryption (RFC 3550 section 6.1).
 pub fn feedback(compound: &[u8]) {
     let feedback = Feedback::read(compound);
     let mut stream = Stream::default();
     for (_, ntp, rtp) in feedback.sent {
         stream.reported(Instant::now(), ntp, rtp);
     }
-    goodbyes(compound);
     let now = Instant::now();
     let mut control = Control::new(now);
     (0..1_024).for_each(|_| control.depart(now, 1_200, true));

@@ -52,3 +52,14 @@ impl Label {
         self.stream.split('/').next().unwrap_or_default()
     }
 }
+
+/// An RTP stream that a client is sent, as it is announced (RFC 5576). It stays that of its m-line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SentStream {
+    /// That of its media.
+    pub(crate) ssrc: u32,
+    /// That of its retransmissions (RFC 4588), where the client takes any.
+    pub(crate) repair: u32,
+    /// The name of its source.
+    pub(crate) cname: String,
+}

@@ -226,7 +226,8 @@ class Problem(Wire, omit_defaults=True, frozen=True):
     code: str
     detail: str
     reason: str | None = None
-    """``removed``: the token is of somebody who was removed from the meeting."""
+    """``removed``: the token is of, or an open development server is asked for, somebody who was removed from the
+    meeting."""
     errors: list[ProblemField] = msgspec.field(default_factory=list)
 
 

@@ -70,6 +70,12 @@ class Admissions:
             row = (await connection.execute(query)).one()
         _check(row.is_out, row.is_revoked)
 
+    async def was_removed(self, room_id: RoomId, user: UserId) -> bool:
+        """Whether the user was removed from the session that is open."""
+        removal = sa.exists().where(REMOVALS.c.room_id == room_id, REMOVALS.c.user_id == user)
+        async with self._database.read() as connection:
+            return bool((await connection.execute(sa.select(removal))).scalar_one())
+
     async def record(self, room_id: RoomId, tenant: TenantId | None, claims: RoomClaims | None = None) -> Record:
         """The room, for whoever joins by ``claims`` (None: nobody does).
 

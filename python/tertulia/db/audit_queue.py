@@ -10,6 +10,7 @@ import structlog
 
 from tertulia.db.models import AuditEntry
 from tertulia.errors import Unavailable
+from tertulia.outage import Outage
 
 MOST: Final = 10_000
 """Entries that wait at most, about 5 MB. What is beyond is in the log only."""
@@ -38,6 +39,7 @@ class AuditQueue:
         self._is_empty = asyncio.Event()
         self._is_empty.set()
         self._task: asyncio.Task[None] | None = None
+        self._outage = Outage("audit entries wait for the database", "audit entries are written again")
 
     def note(self, entry: AuditEntry) -> None:
         """Log it, and write it soon."""
@@ -94,10 +96,12 @@ class AuditQueue:
         try:
             await self._writer.write(some)
         except Unavailable as e:
-            _log.warning("audit entries wait for the database", count=len(self._waiting), error=e.message)
+            self._outage.failed(e)
             return False
         except Exception:  # noqa: BLE001 — one that SQL does not take must not stop those behind it
             if len(some) > 1:
                 return all([await self._write([entry]) for entry in some])
             _log.exception("an audit entry is in the log only, as the database does not take it", id=some[0].id)
+        else:
+            self._outage.worked()
         return True

@@ -7,19 +7,16 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-import structlog
-
 from tertulia.db.signing_keys import SigningKeys
 from tertulia.errors import ConfigError, Unavailable
 from tertulia.ids import TenantId
+from tertulia.outage import Outage, repeat
 from tertulia.tokens import InviteClaims, RoomClaims, Tokens, UnknownKey
 
 RELOAD_SECONDS: Final = 30.0
 """How soon every web worker knows of a rotation or revocation."""
 _EAGER_SECONDS: Final = 1.0
 """The least time between two readings because of unknown key ids, as anyone can send one."""
-
-_log = structlog.get_logger(__name__)
 
 
 class Keyring:
@@ -47,7 +44,10 @@ class Keyring:
             ConfigError: they are encrypted, and the master key is missing, or another one.
         """
         await self._read()
-        self._task = asyncio.create_task(self._reload(), name="keyring")
+        outage = Outage(
+            "the signing keys cannot be read again; the known ones stay in use", "the signing keys are read again"
+        )
+        self._task = asyncio.create_task(repeat(self._read, lambda: RELOAD_SECONDS, outage), name="keyring")
 
     async def stop(self) -> None:
         """Stop reading them."""
@@ -132,13 +132,3 @@ class Keyring:
                 self._failure = None
             elif self._failure is not None:
                 raise Unavailable(self._failure.message)
-
-    async def _reload(self) -> None:
-        while True:
-            await asyncio.sleep(RELOAD_SECONDS)
-            try:
-                await self._read()
-            except (Unavailable, ConfigError) as e:
-                _log.warning("the signing keys cannot be read again; the known ones stay in use", error=e.message)
-            except Exception:  # noqa: BLE001 - if this loop ended, nobody would notice, and revoked keys would stay valid
-                _log.exception("reading the signing keys failed; it is tried again")

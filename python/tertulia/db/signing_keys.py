@@ -14,7 +14,7 @@ from tertulia import times
 from tertulia.db import audit
 from tertulia.db.engine import Database
 from tertulia.db.rows import lock_tenant
-from tertulia.db.tables import SIGNING_KEYS, TENANT_SIGNING_KEYS
+from tertulia.db.tables import SIGNING_KEYS, TENANT_SIGNING_KEYS, TENANTS
 from tertulia.errors import ConfigError
 from tertulia.ids import TenantId
 from tertulia.master_key import MasterKey, WrongMasterKey
@@ -75,14 +75,17 @@ class SigningKeys:
         async with self._database.write() as connection:
             key = new_signing_key(max(now, await _after_all(connection)), tenant)
             if tenant is None:
+                concerned = [row.id for row in await connection.execute(sa.select(TENANTS.c.id))]
                 await _retire(connection, SIGNING_KEYS, sa.true(), now, revoke=revoke)
                 await _retire(connection, TENANT_SIGNING_KEYS, sa.true(), now, revoke=revoke)
             else:
+                concerned = [tenant]
                 await lock_tenant(connection, tenant)
                 ours = TENANT_SIGNING_KEYS.c.tenant_id == tenant
                 await _retire(connection, TENANT_SIGNING_KEYS, ours, now, revoke=revoke)
-                action = "signing-key.revoked" if revoke else "signing-key.rotated"
-                entry = audit.by_operator(tenant, times.from_seconds(now), action, key.kid)
+            action = "signing-key.revoked" if revoke else "signing-key.rotated"
+            for one in concerned:
+                entry = audit.by_operator(one, times.from_seconds(now), action, key.kid)
                 await audit.add(connection, entry)
             await self._add(connection, key)
         return key

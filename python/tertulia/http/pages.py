@@ -79,6 +79,8 @@ _FOREIGN: Final = "vendor"
 """The directory of what others have written: it is sent as it is, with its licences."""
 _GZIP_LEVEL: Final = 9
 """A file is compressed once."""
+_TAG_DIGITS: Final = 16
+"""Of an ETag, which comes with each of a hundred files: 64 bits tell the versions of a file apart."""
 
 
 class _Asset(NamedTuple):
@@ -119,7 +121,7 @@ def _unchanged(asset: _Asset, _base: Base) -> _Asset:
 
 
 def _etag(content: bytes) -> str:
-    return f'"{hashlib.sha256(content).hexdigest()[:32]}"'
+    return f'"{hashlib.sha256(content).hexdigest()[:_TAG_DIGITS]}"'
 
 
 def _takes_gzip(accepted: str) -> bool:

@@ -70,18 +70,21 @@ class Site:
 
 
 class _Endpoint:
-    """One route: makes an ASGI application of a coroutine function, for every method."""
+    """One route: makes an ASGI application of a coroutine function, for every method. ``is_api``: its answers tell the
+    ids of their requests. A hundred files of a page do without."""
 
-    def __init__(self, name: str, serve: Serve) -> None:
+    def __init__(self, name: str, serve: Serve, *, is_api: bool = True) -> None:
         self._name = name
         self._serve = serve
+        self._is_api = is_api
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         began = time.perf_counter()
         request = Request(scope, receive)
         request.state.request_id = request_id = new_token(size=9)
         response = await self._respond(request)
-        response.headers["X-Request-Id"] = request_id
+        if self._is_api:
+            response.headers["X-Request-Id"] = request_id
         took = time.perf_counter() - began
         REQUESTS.labels(self._name, str(response.status_code)).inc()
         SECONDS.labels(self._name).observe(took)
@@ -154,4 +157,4 @@ def page_route(path: str, serve: Serve, post: Serve | None = None) -> Route:
             raise MethodNotAllowed(allow)
         return await serve(request)
 
-    return Route(path, _Endpoint(path, serve_page))
+    return Route(path, _Endpoint(path, serve_page, is_api=False))

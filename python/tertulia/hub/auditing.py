@@ -28,12 +28,13 @@ _ACTIONS: Final = {
 """By the event of the call."""
 
 
-def note(queue: AuditQueue, connection: Connection, call: Call, result: Struct, now: float) -> None:
-    """Note a call that was carried out, if it is audited. ``now``: Unix seconds on the clock of the fleet."""
+def note(queue: AuditQueue, connection: Connection, call: Call, result: Struct, target: str | None, now: float) -> None:
+    """Note a call that was carried out, if it is audited. ``target``: see :class:`~tertulia.room.effects.Reply`.
+    ``now``: Unix seconds on the clock of the fleet."""
     action, claims = _ACTIONS.get(call.event), connection.claims
     if action is None or claims is None:
         return
-    target, details = _about(call, result)
+    known, details = _about(call, result)
     entry = AuditEntry(
         id=new_uuid(),
         tenant_id=claims.tenant_id,
@@ -42,8 +43,8 @@ def note(queue: AuditQueue, connection: Connection, call: Call, result: Struct, 
         actor=f"user {claims.user_id}",
         address=connection.client.address,
         room_id=claims.room_id,
-        target=target,
-        details=details,
+        target=target or known,
+        details=details | {"connection": connection.id},
     )
     queue.note(entry)
 
@@ -52,9 +53,9 @@ def _about(call: Call, result: Struct) -> tuple[str | None, dict[str, str]]:
     """To whom or what it was done, and what else was asked for: in the words of REST."""
     payload = _payload(call)
     if isinstance(payload, RemoveParticipant):
-        return payload.target_user_id, {"ban": "true" if payload.ban else "false"}
+        return payload.target_user_id.lower(), {"ban": "true" if payload.ban else "false"}
     if isinstance(payload, SetRole):
-        return payload.target_user_id, {"role": payload.role}
+        return payload.target_user_id.lower(), {"role": payload.role}
     if isinstance(payload, StartRecording) and isinstance(result, RecordingBegun):
         return result.recording_id, {"layout": payload.layout}
     return None, {}

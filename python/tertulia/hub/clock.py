@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Final
 
-import structlog
-
 from tertulia.contract.settings import Settings
 from tertulia.db.directory import Directory
 from tertulia.db.models import Session
 from tertulia.db.recordings import Recordings
-from tertulia.errors import TertuliaError
 from tertulia.hub import metrics
 from tertulia.hub.meetings import Meetings
 from tertulia.hub.steps import Steps
 from tertulia.hub.tasks import Tasks, for_each
 from tertulia.ids import RecordingId, RoomId, SessionId
+from tertulia.outage import Outage, repeat
 from tertulia.room.inputs import NodesSeen, QuotasRead, Reap, Sweep
 from tertulia.room.placement import Node
 from tertulia.room.surroundings import Surroundings
@@ -40,8 +37,6 @@ FIGURES_EVERY: Final = 1.0
 """Seconds: several times as often as anyone reads them."""
 REAPED_AT_ONCE: Final = 20
 """Sessions: SQL may have to close each of them."""
-
-_log = structlog.get_logger(__name__)
 
 
 class Clock:
@@ -119,11 +114,5 @@ async def _settle_figures() -> None:
 async def _repeat(pause: Callable[[], float], work: Callable[[], Awaitable[None]]) -> None:
     """``work`` again and again, with a pause of so many seconds (a little uneven, so that workers do not march in step)
     in between."""
-    while True:
-        await asyncio.sleep(pause() * random.uniform(0.9, 1.1))  # noqa: S311 - no secret
-        try:
-            await work()
-        except TertuliaError as e:
-            _log.warning("will be tried again", work=getattr(work, "__qualname__", ""), error=e.message)
-        except Exception:  # noqa: BLE001 - a loop that ends would never be missed
-            _log.exception("a fault of ours; goes on all the same", work=getattr(work, "__qualname__", ""))
+    outage = Outage(work=getattr(work, "__qualname__", ""))
+    await repeat(work, lambda: pause() * random.uniform(0.9, 1.1), outage)  # noqa: S311 - no secret

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from tertulia.contract.calls import CALLS
 from tertulia.db.audit_queue import AuditQueue
-from tertulia.errors import Refused
+from tertulia.errors import Refused, Unavailable
 from tertulia.hub import auditing, metrics
 from tertulia.hub.client import Client
 from tertulia.hub.connection import Connection
@@ -120,14 +120,14 @@ class Connections:
 
     # --- answers
 
-    def reply(self, connection: ConnectionId, result: Struct) -> None:
-        """The call under way has this result."""
+    def reply(self, connection: ConnectionId, result: Struct, target: str | None = None) -> None:
+        """The call under way has this result; ``target``: see :class:`.effects.Reply`."""
         found = self._all.get(connection)
         if found is None or (call := found.line.under_way) is None:
             _log.error("an answer to no call", connection=connection)
             return
         metrics.calls(call.event, "ok").inc()
-        auditing.note(self._audit, found, call, result, self._now())
+        auditing.note(self._audit, found, call, result, target, self._now())
         if found.is_here:
             found.client.reply(call.id, result)
         found.joining = None
@@ -151,7 +151,9 @@ class Connections:
     def refuse_call(self, connection: Connection, call: Call, error: Exception) -> None:
         """Tell the client that this call has failed."""
         metrics.calls(call.event if call.event in CALLS else "", refusal(error).code).inc()
-        if not isinstance(error, Refused):
+        if isinstance(error, Unavailable):
+            _log.warning("a call failed", event_name=call.event, error=error.message)
+        elif not isinstance(error, Refused):
             _log.error("a call failed", event_name=call.event, exc_info=error)
         if connection.is_here:
             connection.client.refuse(call.id, error)

@@ -34,17 +34,27 @@ from tertulia.pace import Pace
 from tertulia.redis.channels import Channels
 from tertulia.room import closing, inputs
 from tertulia.room.effects import Effect
-from tertulia.room.line import Call, Departed, Farewell, Taken, size_of
+from tertulia.room.line import Call, Departed, Farewell, Taken, text_of
 from tertulia.room.nodes import Nodes
 from tertulia.room.permissions import check_room, check_seat
 from tertulia.room.placement import Node
-from tertulia.room.rate import ANOTHER_JOIN, UserRates, Verdict, Who, cost_of, cost_of_bytes
+from tertulia.room.rate import (
+    ANOTHER_JOIN,
+    MOST_CONNECTIONS,
+    UserRates,
+    Verdict,
+    Who,
+    cost_of,
+    cost_of_bytes,
+    cost_of_parts,
+)
 from tertulia.room.removals import KnownRemovals
 from tertulia.room.settings import HubSettings
 from tertulia.room.surroundings import RandomNames, Stateless, Surroundings
 from tertulia.state.registry import Registry
 from tertulia.state.rooms import RoomState
 from tertulia.state.seats import TenantSeats
+from tertulia.strict_json import parts_of
 from tertulia.tokens import RoomClaims
 from tertulia.validation import read
 
@@ -124,6 +134,12 @@ class Hub:
         if connection is None:
             return Verdict.REFUSE
         return connection.rate.call(time.monotonic(), cost_of_bytes(size))
+
+    def weigh(self, client: Client, parts: int) -> None:
+        """What was admitted may have so many lists and objects, and values in them: counted before it is read, too."""
+        connection = self._connections.get(client.id)
+        if connection is not None:
+            connection.rate.charge(cost_of_parts(parts))
 
     def limited(self, client: Client, call: CallId = NO_CALL, *, is_keep_alive: bool = False) -> None:
         """What a client has sent was not admitted. ``call``: it is to be refused, unless it is a KeepAlive that keeps a
@@ -235,6 +251,8 @@ class Hub:
     async def settings_changed(self, room: RoomId, settings: Settings) -> None:
         """The room's settings were changed in SQL to these: they hold from now on in its meeting."""
         self._steps.settings_changed(room, settings)
+        if not self._meetings.is_heard(room):
+            self._tasks.spawn(self._steps.keep_anew(room))  # else it is read as soon as the channel says so
         await self._meetings.ask(room, lambda request: inputs.SettingsChanged(request, settings))
 
     async def start_recording(self, room: RoomId, recording: RecordingId, layout: Layout, by: str) -> None:
@@ -261,12 +279,15 @@ class Hub:
         if call.is_counted or connection.meeting is None:
             return
         now, rate = time.monotonic(), connection.rate
-        cost = _cost(connection, call.event) - 1 + cost_of_bytes(size_of(call))
+        text = text_of(call).encode(errors="surrogatepass")
+        cost = _cost(connection, call.event) - 1 + cost_of_bytes(len(text)) + cost_of_parts(parts_of(text))
         if rate.call(now, cost) is not Verdict.ADMIT and not (call.event == "KeepAlive" and rate.keep_alive(now)):
             raise self._too_many()
 
     async def _count_join(self, connection: Connection, who: Who) -> None:
         """Count a JoinRoom of this user, here and with those at other web workers. Raises RateLimited."""
+        if connection.who != who and self._rates.connections(who) >= MOST_CONNECTIONS:
+            raise RateLimited(f"you have {MOST_CONNECTIONS} connections in this room: close those that have left")
         now = time.monotonic()
         rate = connection.belongs_to(who, self._rates, now)
         connection.sits_free = rate.is_full(now)
@@ -321,8 +342,7 @@ class Hub:
             room = RoomId(payload.room_id.lower())
             check_room(claims, room)
             await self._count_join(connection, (room, claims.user_id))
-            record = await self._steps.record(room, claims.tenant_id, claims)
-            await self._steps.take_seat(room, claims, record)
+            record = await self._steps.prepare_join(room, claims)
             meeting = connection.joining = self._meetings.open(room)
             self._meetings.feed(meeting, inputs.Join(connection.id, payload, claims, record, self._keys.now()))
             if connection.is_lost:

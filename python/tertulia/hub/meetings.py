@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import time
 from collections.abc import Awaitable, Callable
@@ -81,6 +82,11 @@ class Meetings:
         """Who has a seat, in each meeting."""
         return [(room, [seat.user_id for seat in running.meeting.seats]) for room, running in self._running.items()]
 
+    def is_heard(self, room: RoomId) -> bool:
+        """Whether the room's channel is heard here, since somebody is in it."""
+        running = self._running.get(room)
+        return running is not None and running.subscribing is not None
+
     # --- inputs
 
     def open(self, room: RoomId) -> Meeting:
@@ -109,7 +115,7 @@ class Meetings:
                         if connection is not None and not connection.client.send(event):
                             meeting.superseded(connection_id, event.latest)
                 elif isinstance(effect, Reply):
-                    connections.reply(effect.connection, effect.result)
+                    connections.reply(effect.connection, effect.result, effect.target)
                 else:
                     self._performers[type(effect)](running, effect)
             except Exception:  # noqa: BLE001 - the other effects are carried out
@@ -243,19 +249,14 @@ class Meetings:
             self._channels.unsubscribe(keys.room_events(room))
 
     def _publish(self, running: _Running, effect: effects.Publish) -> None:
-        room = running.meeting.id
-        try:
-            self._channels.publish(keys.room_events(room), messages.encode(effect.message))
-        except Unavailable as e:
-            _log.warning("members on other workers, if there are any, were not told", room=room, error=e.message)
+        with contextlib.suppress(Unavailable):  # logged by the client of Redis
+            self._channels.publish(keys.room_events(running.meeting.id), messages.encode(effect.message))
 
     def _tell_node(self, running: _Running, effect: effects.Tell) -> None:
         try:
             self._channels.publish(keys.sfu_commands(effect.node), commands.encode(effect.command))
-        except Unavailable as e:
-            if effect.answers is None:
-                _log.warning("an SFU node was not told", node=effect.node, room=running.meeting.id, error=e.message)
-            else:
+        except Unavailable as e:  # logged by the client of Redis
+            if effect.answers is not None:
                 self._connections.refuse(effect.answers, e)
             return
         if effect.answers is not None:

@@ -15,12 +15,22 @@ from tertulia.contract.settings import Settings
 from tertulia.db.admissions import REVOKED, Admissions
 from tertulia.db.directory import Directory
 from tertulia.db.recordings import Recordings
-from tertulia.errors import BadToken, NotFound, TertuliaError, Unavailable, UserRemoved
+from tertulia.errors import (
+    BadToken,
+    NotFound,
+    RoleNotAllowed,
+    RoomFull,
+    RoomLocked,
+    TertuliaError,
+    Unavailable,
+    UserRemoved,
+)
 from tertulia.hub.answering import Answering
 from tertulia.hub.tasks import Tasks, for_each
 from tertulia.ids import RoomId, TenantId, UserId
+from tertulia.outage import Outage
 from tertulia.room import steps
-from tertulia.room.answers import Answer, Ongoing, RoomRecord
+from tertulia.room.answers import Answer, MustWait, Ongoing, RoomRecord
 from tertulia.room.quotas import Quotas
 from tertulia.room.records import KnownRecords, KnownVoid, SharedRecord
 from tertulia.state.rooms import RoomState
@@ -68,6 +78,8 @@ class Steps:
         self._known = KnownRecords()
         self._void = KnownVoid()
         self._sql = Answering()
+        self._unread = Outage("rooms are joined by what was last read", "rooms are read again when they are joined")
+        self._unkept = Outage("records of rooms are not in Redis yet", "the records of all rooms are in Redis again")
         self._kinds: dict[type[Any], _Run] = {
             steps.Join: self._join,
             steps.Leave: self._leave,
@@ -96,7 +108,8 @@ class Steps:
             steps.OpenSession: self._open_session,
             steps.CloseSession: self._close_session,
             steps.ReadSession: self._read_session,
-            steps.ReadRecord: lambda room, s: self._read_anew(room) if s.is_anew else self.record(room, s.tenant),
+            steps.PrepareJoin: lambda room, s: self.prepare_join(room, s.claims),
+            steps.ReadRecord: lambda room, s: self._read_anew(room) if s.is_anew else self._record(room),
             steps.ChangeSettings: self._change_settings,
             steps.StartRecording: self._start_recording,
             steps.StopRecording: lambda _, s: recordings.stop(s.recording, self._now(), s.error),
@@ -107,14 +120,18 @@ class Steps:
         """The step's answer. Raises what :mod:`tertulia.room.steps` says."""
         return self._kinds[type(step)](room, step)
 
-    async def take_seat(self, room: RoomId, claims: RoomClaims, record: RoomRecord) -> None:
-        """Count whoever is about to join among the people of their tenant, if it has a quota of them.
+    async def prepare_join(self, room: RoomId, claims: RoomClaims) -> RoomRecord:
+        """The room's record, for whoever joins by ``claims``. They are counted among the people of their tenant, if it
+        has a quota of them.
 
         Raises:
-            QuotaExceeded, Unavailable
+            NotFound, BadToken, QuotaExceeded
+            Unavailable: it is not known.
         """
+        record = await self._record(room, claims)
         if record.quotas.people is not None:
             await self._seats.take(claims.tenant_id, (room, claims.user_id), record.quotas.people)
+        return record
 
     async def count_seats(self, seated: Iterable[tuple[RoomId, list[UserId]]]) -> None:
         """Go on counting the people in meetings of this hub, for tenants that have a quota of them. Raises
@@ -148,7 +165,7 @@ class Steps:
         except Unavailable as e:
             _log.warning("people who have left are counted until their time runs out", tenant=tenant, error=e.message)
 
-    async def record(self, room: RoomId, tenant: TenantId | None, claims: RoomClaims | None = None) -> RoomRecord:
+    async def _record(self, room: RoomId, claims: RoomClaims | None = None) -> RoomRecord:
         """The room's record, for whoever joins by ``claims``; as it is known if SQL is away.
 
         A slow SQL is waited for, since it may have banned them, but not by whoever has a seat: what ends that is said
@@ -158,6 +175,7 @@ class Steps:
             NotFound, BadToken
             Unavailable: it is not known.
         """
+        tenant = claims.tenant_id if claims is not None else None
         began = time.monotonic()
         is_away = self._sql.is_away(began)
         if is_away and self._sql.is_asked():
@@ -196,7 +214,7 @@ class Steps:
         if shared is not None and tenant in (None, shared.tenant_id):
             known = self._known.heard(room, shared)
         if known is not None:
-            _log.warning("the database does not answer: rooms are joined by what was last read")
+            self._unread.failed(Unavailable("the database does not answer"))
             if claims is not None and claims in self._void:
                 raise UserRemoved if claims.admission.is_guest else BadToken(REVOKED)
         return known
@@ -215,25 +233,30 @@ class Steps:
                 return e
             raise
         self._sql.answered(began, time.monotonic())
+        self._unread.worked()
         return found
 
     async def _has_seat(self, room: RoomId, claims: RoomClaims | None) -> bool:
         return claims is not None and await self._rooms.participant(room, claims.user_id) is not None
 
     def settings_changed(self, room: RoomId, settings: Settings) -> None:
-        """SQL has these settings of a room; Redis will have them soon."""
+        """SQL has these settings of a room."""
         self._known.changed(room, settings)
-        self._tasks.spawn(self._keep_anew(room))
 
     async def keep_records(self) -> None:
         """Write the records of which Redis may have older ones."""
-        await for_each(self._known.ahead(), self._keep_anew, KEPT_AT_ONCE)
+        await for_each(self._known.ahead(), self.keep_anew, KEPT_AT_ONCE)
+        if not self._known.ahead():
+            self._unkept.worked()
 
-    async def _keep_anew(self, room: RoomId) -> None:
+    async def keep_anew(self, room: RoomId) -> None:
+        """Have Redis know the record, which has changed."""
         try:
             await self._read_anew(room)
-        except TertuliaError as e:
-            _log.warning("the record of a room is not in Redis yet", room=room, error=e.message)
+        except NotFound:
+            return  # it has been deleted
+        except Unavailable as e:
+            self._unkept.failed(e)
 
     async def _read_anew(self, room: RoomId) -> RoomRecord:
         """The record, which has changed: for Redis, too. Every hub with members reads and writes it after each change,
@@ -244,7 +267,7 @@ class Steps:
             await self._rooms.keep_record(room, shared)
         except Unavailable as e:
             self._known.not_kept(room)
-            _log.warning("the record of a room is not in Redis yet", room=room, error=e.message)
+            self._unkept.failed(e)
         else:
             self._known.kept(room, shared)
         return record
@@ -285,16 +308,20 @@ class Steps:
             self._freed(room, [step.user])
         return removed
 
-    def _join(self, room: RoomId, step: steps.Join) -> Awaitable[Answer]:
-        return self._rooms.join(
-            room,
-            step.seat,
-            max_participants=step.max_participants,
-            admitted_at_ms=step.admitted_at_ms,
-            placement=step.placement,
-            entry=step.entry,
-            record=self._known.shared(room),
-        )
+    async def _join(self, room: RoomId, step: steps.Join) -> Answer:
+        try:
+            return await self._rooms.join(
+                room,
+                step.seat,
+                max_participants=step.max_participants,
+                admitted_at_ms=step.admitted_at_ms,
+                placement=step.placement,
+                entry=step.entry,
+                record=self._known.shared(room),
+            )
+        except (MustWait, RoomFull, RoomLocked, RoleNotAllowed, UserRemoved):  # that is said to nobody who has a seat
+            self._freed(room, [step.seat.user_id])
+            raise
 
     def _restore(self, room: RoomId, step: steps.Restore) -> Awaitable[Answer]:
         record = self._known.shared(room)
@@ -322,8 +349,9 @@ class Steps:
         )
 
     async def _change_settings(self, room: RoomId, step: steps.ChangeSettings) -> Answer:
-        await self._directory.change_settings(None, room, step.change)
-        return await self._read_anew(room)
+        changed = await self._directory.change_settings(None, room, step.change)
+        self.settings_changed(room, changed.settings)
+        return changed.settings
 
     def _set_display_name(self, room: RoomId, step: steps.SetDisplayName) -> Awaitable[Answer]:
         return self._rooms.set_display_name(room, step.user, step.connection, step.incarnation, step.display_name)
@@ -356,6 +384,8 @@ class Steps:
         session = await self._directory.open_session(step.session_id, room, self._now())
         if session.end_time is None:
             self._known.opened(room, step.session_id)
+        if step.claims is not None and step.claims.admission.is_guest:
+            await self._admissions.check(step.claims)
         return session.end_time is None
 
     async def _close_session(self, room: RoomId, step: steps.CloseSession) -> Answer:

@@ -6,6 +6,7 @@ Everything may be done by several recorders at once, and again.
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
@@ -19,8 +20,9 @@ from tertulia.db.engine import Database
 from tertulia.db.models import Deletion
 from tertulia.db.recording_rows import directory_of
 from tertulia.db.recordings import Recordings
-from tertulia.errors import StorageError, Unavailable
+from tertulia.errors import Unavailable
 from tertulia.ids import RecordingId
+from tertulia.outage import Outage, repeat
 from tertulia.recorder.gathering import load_manifest
 from tertulia.recorder.jobs.retry import delay_after
 from tertulia.recorder.place import Place, places
@@ -134,12 +136,5 @@ class Sweeper:
 
 
 async def _each(seconds: float, sweep: Callable[[], Awaitable[None]], first: float = 0.0) -> None:
-    await asyncio.sleep(first)
-    while True:
-        try:
-            await sweep()
-        except (Unavailable, StorageError, OSError) as error:
-            _log.warning("a sweep could not be done; it is tried again", error=str(error))
-        except Exception:  # noqa: BLE001 — the other sweeps and the jobs go on
-            _log.exception("a sweep failed; it is tried again")
-        await asyncio.sleep(seconds)
+    pauses = itertools.chain((first,), itertools.repeat(seconds))
+    await repeat(sweep, pauses.__next__, Outage(work=sweep.__qualname__))

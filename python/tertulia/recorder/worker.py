@@ -27,6 +27,7 @@ from tertulia.db.models import Job
 from tertulia.db.recording_keys import RecordingKeys
 from tertulia.errors import StorageError, TertuliaError, Unavailable
 from tertulia.master_key import master_key
+from tertulia.outage import Outage
 from tertulia.process import descriptors, notify
 from tertulia.recorder.gathering import STILL_WRITTEN, gather
 from tertulia.recorder.jobs import effects, inputs
@@ -77,6 +78,7 @@ class Worker:
         self._step: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._changed = asyncio.Event()
+        self._unrenewed = Outage("leases cannot be renewed", "leases are renewed again")
 
     async def run(self) -> None:
         """Run until a signal to stop."""
@@ -187,8 +189,9 @@ class Worker:
             over = None if effect.stage == "waiting" else STILL_WRITTEN
             held = await self._jobs.renew(effect.job, now, effect.stage, effect.fraction, expected, over=over)
         except Unavailable as error:
-            _log.warning("a lease could not be renewed", recording=effect.job.id, error=error.message)
+            self._unrenewed.failed(error, recording=effect.job.id)
             return
+        self._unrenewed.worked()
         self._feed(inputs.Renewed(effect.job, asked_at, held))
 
     async def _close(self, effect: effects.Close) -> inputs.Outcome:

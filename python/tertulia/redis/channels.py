@@ -62,6 +62,11 @@ class Channels:
         if channel is not None:
             self._withdraw(channel)
 
+    def is_live(self, name: str) -> bool:
+        """Whether the subscription to ``name`` is in force: if not, ``on_gap`` will be called when it is again."""
+        channel = self._channels.get(name)
+        return channel is not None and channel.live
+
     def publish(self, name: str, payload: bytes) -> None:
         """Send ``payload`` to all subscribers, after every call made before on keys of the same slot.
 

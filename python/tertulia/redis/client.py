@@ -7,13 +7,14 @@ Not one of the general clients, because a command has to cost a few microseconds
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import hiredis
-import structlog
 
 from tertulia.errors import ConfigError, TertuliaError, Unavailable
+from tertulia.outage import Outage
 from tertulia.redis.address import Address, Target, parse_url
 from tertulia.redis.connection import Hello, Value, pack
 from tertulia.redis.script import Script
@@ -28,11 +29,11 @@ RETRY_SECONDS: Final = 0.1
 """Before a call that the server cannot take yet (loading, failover) is sent again."""
 REFRESH_SECONDS: Final = 1.0
 """The least time between two requests for the owners of the slots."""
+LAST_SECONDS: Final = 1.0
+"""What was posted before the end has so long to arrive: a connection to a server of a cluster may have to be made."""
 
 # TRYAGAIN: a slot is moving, and the keys of the call are not all on one side.
 _NOT_YET: Final = ("TRYAGAIN", "CLUSTERDOWN", "LOADING", "MASTERDOWN")
-
-_log = structlog.get_logger(__name__)
 
 
 class Redis:
@@ -50,8 +51,15 @@ class Redis:
         self._leaving: set[Server] = set()
         """Closed, or closing after their last reply."""
         self._refreshing: asyncio.Task[None] | None = None
+        self._unread = Outage(
+            "the slots of the Redis Cluster cannot be read", "the slots of the Redis Cluster are read again"
+        )
+        self._lost = Outage("messages to Redis are lost", "messages to Redis arrive again")
         self._refresh_again = False
         self._closed = False
+        self._posts = 0
+        """Posts without a reply."""
+        self._posts_done = asyncio.Event()
         self._on_moved: list[Callable[[], None]] = []
         self._on_back: list[Callable[[Address], None]] = []
 
@@ -115,16 +123,31 @@ class Redis:
         return self._begin(keys[0], command, lambda: pack(b"EVAL", script.text, count, *keys, *args))
 
     def post(self, key: str, *command: str | bytes) -> None:
-        """Send ``command`` and leave the reply; an error is logged.
+        """Send ``command`` and leave the reply; that some are lost is logged.
 
         Raises:
-            Unavailable: the queue is full.
+            Unavailable: the client is closed; or the queue is full, which is logged, too.
         """
+        if self._closed:
+            raise _closed()
         packed = pack(*command)
         address = self.address_of(key)
-        if self._closed or (address is not None and not self._server(address).has_room(len(packed))):
-            raise Unavailable("too many messages wait for Redis")
-        self._send(Call(key, packed, self._loop.time() + self.call_seconds, _log_failure, None))
+        if address is not None and not self._server(address).has_room(len(packed)):
+            refusal = Unavailable("too many messages wait for Redis")
+            self._lost.failed(refusal)
+            raise refusal
+        self._posts += 1
+        self._posts_done.clear()
+        self._send(Call(key, packed, self._loop.time() + self.call_seconds, self._posted, None))
+
+    def _posted(self, reply: Any) -> None:
+        self._posts -= 1
+        if not self._posts:
+            self._posts_done.set()
+        if isinstance(reply, Exception):
+            self._lost.failed(reply)
+        else:
+            self._lost.worked()
 
     async def ping(self) -> None:
         """Check that every server answers.
@@ -160,7 +183,7 @@ class Redis:
 
     def _send(self, call: Call) -> None:
         if self._closed:
-            call.done(Unavailable("the connection to Redis is closed"))
+            call.done(_closed())
             return
         address = self.address_of(call.key)
         if address is None:
@@ -264,18 +287,28 @@ class Redis:
         try:
             while self._refresh_again:
                 self._refresh_again = False
-                known = [self._server(address) for address in (*self._servers, *self.target.seeds)]
-                for server in sorted(known, key=lambda s: not s.up):
-                    try:
-                        await self._refresh_from(server)
-                        break
-                    except Unavailable as e:
-                        _log.warning(
-                            "the slots of the Redis Cluster cannot be read", server=str(server.address), error=e.message
-                        )
+                try:
+                    await self._refresh_from_any()
+                except Unavailable as e:
+                    self._unread.failed(e)
+                else:
+                    self._unread.worked()
                 await asyncio.sleep(REFRESH_SECONDS)
         finally:
             self._refreshing = None
+
+    async def _refresh_from_any(self) -> None:
+        """Ask one server after the other, until one answers. Raises Unavailable: none does."""
+        known = [self._server(address) for address in (*self._servers, *self.target.seeds)]
+        problem = Unavailable("no server of the Redis Cluster is known")
+        for server in sorted(known, key=lambda s: not s.up):
+            try:
+                await self._refresh_from(server)
+            except Unavailable as e:
+                problem = e
+            else:
+                return
+        raise problem
 
     async def _refresh_from(self, server: Server) -> None:
         owners = read_slots(await self._direct(server, b"CLUSTER", b"SLOTS"), server.address)
@@ -296,18 +329,23 @@ class Redis:
                 self._send(call)
 
     async def close(self) -> None:
-        """Close all connections. Calls that are queued fail with Unavailable."""
-        self._closed = True
-        if self._refreshing is not None:
-            self._refreshing.cancel()
-        servers = [*self._servers.values(), *self._leaving]
-        self._servers.clear()
-        for server in servers:
-            server.close()
-        for server in servers:
-            await server.closed()
+        """Close all connections, when what was posted has arrived, or after :data:`LAST_SECONDS`. Calls that are queued
+        fail with Unavailable."""
+        try:
+            if self._posts:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._posts_done.wait(), LAST_SECONDS)
+        finally:
+            self._closed = True
+            if self._refreshing is not None:
+                self._refreshing.cancel()
+            servers = [*self._servers.values(), *self._leaving]
+            self._servers.clear()
+            for server in servers:
+                server.close()
+            for server in servers:
+                await server.closed()
 
 
-def _log_failure(reply: Any) -> None:
-    if isinstance(reply, Exception):
-        _log.warning("a message to Redis was lost", error=str(reply))
+def _closed() -> Unavailable:
+    return Unavailable("the connection to Redis is closed")

@@ -50,6 +50,7 @@ class Api:
             services.invites,
             services.recordings,
             services.rooms,
+            services.admissions,
             services.seats,
             shows_nodes=services.config.open or services.config.show_nodes,
         )

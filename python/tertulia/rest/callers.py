@@ -163,7 +163,7 @@ class Callers:
         if await self._rooms.is_void(claims.room_id, claims.user_id, claims.admission.at_ms):
             raise UserRemoved
         await self._admissions.check(claims)
-        role = await self._rooms.role(claims.room_id, claims.user_id) or claims.role
+        role = await self._rooms.present_role(claims.room_id, claims.user_id) or claims.role
         return Member(claims.tenant_id, f"member {claims.room_id} {claims.user_id}", claims, role)
 
     async def _code_holder(self, code: str) -> CodeHolder:

@@ -16,7 +16,7 @@ from tertulia.room.placement import Node
 from tertulia.state.registry import RegistryCache
 
 _MOST_NODES: Final = 3
-"""STUN servers in an answer. One is enough, and browsers warn at five or more."""
+"""STUN servers in an answer, each of another machine. One is enough, and browsers warn at five or more."""
 
 
 class IceServers:
@@ -48,7 +48,8 @@ class IceServers:
 
     async def _node_urls(self) -> list[str]:
         nodes = (await self._nodes.fresh()).values()
-        urls = [stun_url(node) for node in nodes if node.ports][:_MOST_NODES]
+        by_machine = {node.ip: stun_url(node) for node in nodes if node.ports}
+        urls = list(by_machine.values())[:_MOST_NODES]
         if not urls:
             raise Unavailable("no SFU node is alive, and neither TERTULIA_TURN_URLS nor TERTULIA_STUN_URLS is set")
         return urls
@@ -62,6 +63,6 @@ def turn_credential(secret: str, user_id: UserId, expires_at: int) -> tuple[str,
 
 
 def stun_url(node: Node) -> str:
-    """The STUN URL (RFC 7064) of a node's first media port."""
+    """The STUN URL (RFC 7064) of a node's media port."""
     host = f"[{node.ip}]" if ipaddress.ip_address(node.ip).version == 6 else node.ip
     return f"stun:{host}:{node.ports[0]}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tertulia.contract.fields import Role
+from tertulia.db.admissions import Admissions
 from tertulia.db.directory import Directory, Joining
 from tertulia.db.invites import Invites
 from tertulia.db.models import Invite, Recording, Room, User
@@ -22,6 +23,7 @@ class Reads:
         invites: Invites,
         recordings: Recordings,
         rooms: RoomState,
+        admissions: Admissions,
         seats: TenantSeats,
         *,
         shows_nodes: bool,
@@ -32,6 +34,7 @@ class Reads:
         self._invites = invites
         self._recordings = recordings
         self._rooms = rooms
+        self._admissions = admissions
         self._seats = seats
 
     async def room(self, tenant: TenantId, room_id: RoomId) -> Room:
@@ -85,6 +88,10 @@ class Reads:
     async def is_in_meeting(self, room_id: RoomId, user_id: UserId) -> bool:
         """Whether the user is in the room's meeting."""
         return await self._rooms.participant(room_id, user_id) is not None
+
+    async def was_removed(self, room_id: RoomId, user_id: UserId) -> bool:
+        """Whether the user was removed from the room's present meeting."""
+        return await self._rooms.was_removed(room_id, user_id) or await self._admissions.was_removed(room_id, user_id)
 
     async def given_role(self, room_id: RoomId, user_id: UserId) -> Role | None:
         """The role that a host of the room's meeting has given the user, or admitted them in; None: none has."""

@@ -196,6 +196,7 @@ Answer = (
     | RecordingOver
     | Ongoing
     | RoomRecord
+    | Settings
     | bool
     | None
 )

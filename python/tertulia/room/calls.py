@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from tertulia.contract import calls, requests
 from tertulia.contract.calls import MAX_CANDIDATE, Empty, SendAnswer, SendOffer
@@ -157,7 +158,8 @@ class Calls:
 
     def _set_view(self, seat: Seat, call: Call, view: calls.SetView) -> bool:
         node, transport = self._transport(seat, "sfu")
-        return self._tell(node, commands.View(room=self._room.id, transport=transport, videos=view.videos), call)
+        videos = [replace(video, user_id=video.user_id.lower()) for video in view.videos]
+        return self._tell(node, commands.View(room=self._room.id, transport=transport, videos=videos), call)
 
     def _media_stopped(self, seat: Seat, call: Call, payload: calls.MediaStopped) -> bool:
         """Noted for this room, for the next look at the nodes. A client that speaks of a transport it has left already

@@ -83,12 +83,15 @@ class Chat:
         self._room.agenda.warn("chat messages are not kept", count=work.count, error=str(error))
         self.kept()
 
+    def _keep_all(self) -> None:
+        """Have what waits kept before the next step."""
+        if self._room.life_of_seats.unkept:
+            self._keep()
+
     def read(self, seat: Seat) -> None:
         """Answer with what is kept, and what is being kept: this hub's steps of a room are carried out in order."""
-        life = self._room.life_of_seats
-        if life.unkept:
-            self._keep()
-        step = steps.ReadChat(session_id=life.session_id)
+        self._keep_all()
+        step = steps.ReadChat(session_id=self._room.life_of_seats.session_id)
         self._room.agenda.run(step, ReadingChat(seat.connection, seat.user_id))
 
     def was_read(self, work: ReadingChat, history: ChatHistory) -> None:
@@ -99,7 +102,8 @@ class Chat:
     # --- reactions
 
     def react(self, seat: Seat, payload: calls.ReactToMessage) -> None:
-        """Set the caller's reaction to a message."""
+        """Set the caller's reaction to a message, be it the last one."""
+        self._keep_all()
         step = steps.React(
             session_id=self._room.life_of_seats.session_id,
             message_id=payload.message_id,

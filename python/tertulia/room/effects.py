@@ -38,6 +38,8 @@ class Reply(Struct, frozen=True):
 
     connection: ConnectionId
     result: Struct = Empty()
+    target: str | None = None
+    """What the call was done to, for the audit log, where neither the call nor the result says it."""
 
 
 class Refuse(Struct, frozen=True):

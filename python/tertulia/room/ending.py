@@ -132,7 +132,7 @@ class Ender:
         elif ending.otherwise is Otherwise.RESTORE_OR_CLOSE and life is not None:
             self._restoring.begin(life.incarnation, once_more)
         elif ending.otherwise is Otherwise.RESTORE_OR_CLOSE:
-            self._room.agenda.run(ReadRecord(tenant=None, is_anew=True), FindingSession(ending.caller))
+            self._room.agenda.run(ReadRecord(is_anew=True), FindingSession(ending.caller))
         else:
             self._room.agenda.answer(ending.caller, result=False)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from tertulia.contract.calls import UpdateState
 from tertulia.contract.settings import Settings
+from tertulia.errors import NotFound
 from tertulia.ids import ConnectionId, NodeId, TransportId, transport_id
 from tertulia.room import commands, events, steps
 from tertulia.room.answers import RoomRecord
@@ -41,7 +42,7 @@ class Gate:
             self._is_old = True
         else:
             self._is_old = False
-            self._room.agenda.run(steps.ReadRecord(tenant=None, is_anew=True), ReadingSettings())
+            self._room.agenda.run(steps.ReadRecord(is_anew=True), ReadingSettings())
 
     def was_read(self, work: ReadingSettings, record: RoomRecord) -> None:
         """SQL says what they are."""
@@ -50,8 +51,12 @@ class Gate:
             self.read()
 
     def read_failed(self, work: ReadingSettings, error: Exception) -> None:
-        """SQL is away, or the room is gone. A reaping sees that the settings are old."""
-        self._room.agenda.warn("the settings of a room could not be read yet", error=str(error))
+        """SQL is away: a reaping sees that the settings are old. Or the room is gone, and with it what there is to wait
+        for."""
+        if isinstance(error, NotFound):
+            self._waiting.refuse_all(error)
+        else:
+            self._room.agenda.warn("the settings of a room could not be read yet", error=str(error))
 
     def seen(self, settings: Settings) -> None:
         """SQL had these settings at some moment."""

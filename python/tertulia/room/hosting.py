@@ -9,10 +9,10 @@ from tertulia.contract.settings import Settings
 from tertulia.errors import Forbidden, NotJoined, UnknownTarget
 from tertulia.ids import ConnectionId, UserId
 from tertulia.room import steps, targets
-from tertulia.room.answers import RoomRecord, StateLost
+from tertulia.room.answers import StateLost
 from tertulia.room.effects import Refuse, Reply
 from tertulia.room.gate import Gate
-from tertulia.room.messages import DeniedMessage, SettingsMessage
+from tertulia.room.messages import SettingsMessage
 from tertulia.room.participant import Participant
 from tertulia.room.pending import Caller, ChangingSettings, Controlling, OnCall
 from tertulia.room.permissions import check_target
@@ -83,9 +83,7 @@ class Hosting:
 
     def deny(self, seat: Seat, payload: calls.RemoveParticipant) -> bool:
         """Send one away who waits: their tokens are void for this meeting; with ``ban``, a guest's for good."""
-        user = self._knocks(payload.target_user_id)
-        self._room.publish(DeniedMessage(origin=self._room.hub.hub, user_id=user))
-        self._remover.remove(user, bool(payload.ban), OnCall(seat.connection))
+        self._remover.remove(self._knocks(payload.target_user_id), bool(payload.ban), OnCall(seat.connection))
         return False
 
     def _knocks(self, target: str) -> UserId:
@@ -101,9 +99,9 @@ class Hosting:
         self._room.agenda.run(steps.ChangeSettings(change=payload.settings), ChangingSettings(OnCall(seat.connection)))
         return False
 
-    def changed_settings(self, work: ChangingSettings, record: RoomRecord) -> None:
+    def changed_settings(self, work: ChangingSettings, settings: Settings) -> None:
         """SQL has them."""
-        self.settings_changed(record.settings, work.caller)
+        self.settings_changed(settings, work.caller)
 
     def change_failed(self, work: ChangingSettings, error: Exception) -> None:
         """SQL is away, or the room is gone."""

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from tertulia.errors import RoomFull, Unavailable, UserRemoved
+from tertulia.errors import QuotaExceeded, RoomFull, Unavailable, UserRemoved
 from tertulia.ids import ConnectionId, NodeId, SeatId, SessionId
 from tertulia.room import steps
 from tertulia.room.answers import Joined, Left, MustWait, Ongoing, RoomRecord, RoomSummary
@@ -37,11 +37,13 @@ from tertulia.room.pending import (
     Entering,
     GivingUp,
     KeepingOut,
+    LookingAgain,
     OpeningSession,
     ReadingRemovals,
     RereadingRecord,
     Settling,
     TakingSeat,
+    TryingAgain,
 )
 from tertulia.room.permissions import entry_of, is_muted_on_entry
 from tertulia.room.quotas import most_in_room, room_is_full
@@ -56,7 +58,7 @@ from tertulia.room.steps import (
     Leave,
     OpenSession,
     Placement,
-    ReadRecord,
+    PrepareJoin,
     ReadSession,
     Summary,
 )
@@ -76,6 +78,7 @@ Step = (
     | EndingStale
     | DroppingState
     | RereadingRecord
+    | LookingAgain
     | GivingUp
 )
 
@@ -194,7 +197,7 @@ class Joiner:
         if not is_known and joined.resumed:
             self._join_unopened(joining, joined)
         elif not is_known:
-            step = OpenSession(session_id=joined.session_id)
+            step = OpenSession(session_id=joined.session_id, claims=joining.claims)
             self._room.agenda.run(step, OpeningSession(connection, joined))
         elif joined.session_unread and not joined.resumed:
             self._read_removals(connection, joined)
@@ -276,14 +279,16 @@ class Joiner:
             self._refuse(joining, Unavailable("the meeting ended while it was joined"))
             return
         joining.joined = None
-        step = ReadRecord(tenant=joining.claims.tenant_id)
-        self._room.agenda.run(step, RereadingRecord(work.connection))
+        self._begin_anew(joining)
 
-    def reread_record(self, work: RereadingRecord, record: RoomRecord) -> None:
-        """SQL says what the room is now."""
+    def reread_record(self, work: RereadingRecord | LookingAgain, record: RoomRecord) -> None:
+        """SQL says what the room is now, and that they may still come."""
         joining = self._room.seats.joining[work.connection]
         joining.record = record
         self._take_seat(joining)
+
+    def _begin_anew(self, joining: Joining, work: type[RereadingRecord | LookingAgain] = RereadingRecord) -> None:
+        self._room.agenda.run(PrepareJoin(claims=joining.claims), work(joining.connection))
 
     # --- what did not work
 
@@ -298,7 +303,9 @@ class Joiner:
         elif isinstance(work, TakingSeat):
             self._release(work)
             self._not_taken(joining, error)
-        elif isinstance(work, DroppingState | RereadingRecord):
+        elif isinstance(work, LookingAgain) and isinstance(error, QuotaExceeded):
+            self._wait(joining)
+        elif isinstance(work, DroppingState | RereadingRecord | LookingAgain):
             self._refuse(joining, error)
         elif isinstance(work, GivingUp):
             self._refuse(joining, work.error)
@@ -319,19 +326,27 @@ class Joiner:
 
     def _not_taken(self, joining: Joining, error: Exception) -> None:
         if isinstance(error, MustWait):
-            del self._room.seats.joining[joining.connection]
-            self._waiting.wait(joining)
+            self._wait(joining)
         else:
             record = joining.record
             is_full = isinstance(error, RoomFull)
             self._refuse(joining, room_is_full(record.settings, record.quotas) if is_full else error)
 
+    def _wait(self, joining: Joining) -> None:
+        del self._room.seats.joining[joining.connection]
+        self._waiting.wait(joining)
+
     def enter(self, work: Entering) -> None:
         """A host has admitted who had to wait; or they need not wait any more."""
         joining = self._room.seats.joining[work.connection]
         joining.tries = 0
-        step = ReadRecord(tenant=joining.claims.tenant_id)
-        self._room.agenda.run(step, RereadingRecord(work.connection))
+        self._begin_anew(joining)
+
+    def try_again(self, work: TryingAgain) -> None:
+        """Nobody is known to have admitted who waits: they may have been."""
+        joining = self._room.seats.joining[work.connection]
+        joining.tries = 0
+        self._begin_anew(joining, LookingAgain)
 
     def gave_up(self, work: GivingUp, left: Left | None) -> None:
         """Redis has freed the seat."""

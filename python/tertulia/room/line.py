@@ -110,7 +110,7 @@ class Line:
             return Taken.RUN
         if self._state is not _BUSY:
             return Taken.IGNORED
-        size = size_of(call)
+        size = len(call.event) + len(text_of(call))
         if len(self._waiting) >= MAX_WAITING_CALLS or self._bytes + size > MAX_WAITING_BYTES:
             return Taken.TOO_MANY
         self._waiting.append((call, size))
@@ -168,7 +168,6 @@ class Line:
         return True
 
 
-def size_of(call: Call) -> int:
-    """Characters of its JSON. By Python's own encoder: msgspec's takes no lone surrogates, which are refused later."""
-    payload = json.dumps(call.payload, ensure_ascii=False, default=msgspec.to_builtins)
-    return len(call.event) + len(payload)
+def text_of(call: Call) -> str:
+    """Its payload as JSON. By Python's own encoder: msgspec's takes no lone surrogates, which are refused later."""
+    return json.dumps(call.payload, ensure_ascii=False, default=msgspec.to_builtins)

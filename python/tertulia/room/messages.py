@@ -122,7 +122,7 @@ class AdmittedMessage(_Message, tag="admitted", frozen=True):
 
 
 class DeniedMessage(_Message, tag="denied", frozen=True):
-    """A host has denied this one."""
+    """This one was denied, or removed: they wait no more."""
 
     user_id: UserId
 

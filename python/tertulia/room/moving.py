@@ -1,4 +1,5 @@
-"""Rooms whose SFU node is dead or drains, or that have none yet, get another; nodes are told who is seated."""
+"""Rooms whose SFU node is dead or drains or gives them up, or that have none yet, get another; nodes are told who is
+seated."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ from tertulia.ids import NodeId, TenantId, transport_id
 from tertulia.room import commands
 from tertulia.room.answers import RoomSummary
 from tertulia.room.effects import Tell
+from tertulia.room.life import Life
 from tertulia.room.membership import Membership
 from tertulia.room.pending import Following, Moving
 from tertulia.room.quotas import Quotas
@@ -23,23 +25,26 @@ class Mover:
         self._relocation = relocation
 
     def look(self) -> None:
-        """The registry of nodes was read: who has not heard of their node by now does, and one that is dead or drains
-        is left."""
-        room, life, now = self._room, self._room.life, self._room.agenda.now
+        """The registry of nodes was read: who has not heard of their node by now does, and one that is dead or drains,
+        or gives the room up, is left."""
+        room, life = self._room, self._room.life
         if life is None or not any(seat.topology == "sfu" for seat in room.seats):
             return
         self._relocation.look()
         room.announce_missing()
-        if not self._has_to_move(life.node) or room.agenda.is_pending(Moving) or room.agenda.is_pending(Following):
+        to_node = self._destination(life)
+        if room.agenda.is_pending(Moving) or room.agenda.is_pending(Following):
             return
-        to_node = room.hub.nodes.choose(life.region, now)
         if to_node is not None and to_node != life.node:
             room.hub.nodes.reserve(to_node)  # many rooms move at once
             room.agenda.run(Move(from_node=life.node, to_node=to_node), Moving(to_node))
 
-    def _has_to_move(self, node: NodeId | None) -> bool:
-        nodes, now = self._room.hub.nodes, self._room.agenda.now
-        return node is None or nodes.is_dead(node, self._room.id, now) or nodes.is_draining(node)
+    def _destination(self, life: Life) -> NodeId | None:
+        """The node that the room is to be on; None: it stays, or there is no other."""
+        nodes, room, now = self._room.hub.nodes, self._room.id, self._room.agenda.now
+        if life.node is None or nodes.is_dead(life.node, room, now) or nodes.is_draining(life.node):
+            return nodes.choose(life.region, now)
+        return nodes.given_up(life.node, room)
 
     def vouch(self) -> None:
         """Tell the room's node who is seated: it may have been cut off while somebody left."""

@@ -100,6 +100,15 @@ class Nodes:
         found = self._listed.get(node)
         return found is not None and found.draining
 
+    def given_up(self, node: NodeId, room: RoomId) -> NodeId | None:
+        """Where a node with too much to do wants this room to go; None: it keeps it, or that one cannot take it any
+        more."""
+        found = self._listed.get(node)
+        given = found.gives_up if found is not None else None
+        if given is None or given.room != room:
+            return None
+        return next((other.id for other in self._well() if other.id == given.to and not other.draining), None)
+
     def is_dead(self, node: NodeId, room: RoomId, now: float) -> bool:
         """Whether the node of a room is dead: silent for too long, while at least one other is well. Silence that may
         be of Redis does not count. To be asked at each refresh: one that is not listed is gone since the first

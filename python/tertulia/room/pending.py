@@ -113,6 +113,12 @@ class RereadingRecord(Struct, frozen=True):
     connection: ConnectionId
 
 
+class LookingAgain(Struct, frozen=True):
+    """The room's record, for who waits and tries again: if no seat is left, they wait on."""
+
+    connection: ConnectionId
+
+
 class GivingUp(Struct, frozen=True):
     """The leave script, for a join that failed by ``error``."""
 
@@ -124,6 +130,12 @@ class GivingUp(Struct, frozen=True):
 
 class Entering(Struct, frozen=True):
     """A JoinRoom that had to wait goes on."""
+
+    connection: ConnectionId
+
+
+class TryingAgain(Struct, frozen=True):
+    """A JoinRoom that waits asks whether it may go on: that it may was perhaps missed."""
 
     connection: ConnectionId
 
@@ -486,6 +498,7 @@ Pending = (
     | EndingStale
     | DroppingState
     | RereadingRecord
+    | LookingAgain
     | GivingUp
     | KeepingAlive
     | Updating
@@ -538,6 +551,7 @@ Resumable = (
     | OptingOut
     | Controlling
     | Entering
+    | TryingAgain
     | Reading
     | Ending
     | HandedOver

@@ -8,7 +8,16 @@ from typing import Final
 
 from msgspec import Struct
 
-from tertulia.ids import NodeId
+from tertulia.ids import NodeId, RoomId
+
+
+class GivenUp(Struct, frozen=True, kw_only=True, rename="camel"):
+    """A room that a node with too much to do gives up to another one."""
+
+    room: RoomId
+    to: NodeId
+    load: float
+    """What it costs, in the terms of :attr:`Node.load`."""
 
 
 class Node(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -18,7 +27,7 @@ class Node(Struct, frozen=True, kw_only=True, rename="camel"):
     region: str
     ip: str
     ports: list[int]
-    """One a worker."""
+    """One."""
     load: float
     """0 idle to 1 full, as the node measures it."""
     rooms: int
@@ -33,8 +42,11 @@ class Node(Struct, frozen=True, kw_only=True, rename="camel"):
     """Videos that peers are not sent, since they do not fit through their lines."""
     draining: bool = False
     """It takes no rooms any more, and wants to be rid of those it has."""
+    gives_up: GivenUp | None = None
+    """One room at a time."""
     still: float = 0.0
-    """Seconds for which the slowest of its media threads has not turned, though it was asked to; at this heartbeat."""
+    """Seconds for which its media thread, or the one that reads SDP, has not turned, though it was asked to; at this
+    heartbeat."""
 
 
 ROOM_LOAD: Final = 0.02

@@ -32,8 +32,12 @@ ANOTHER_JOIN: Final = 25
 BYTES_SHARE: Final = 4_000
 """A message counts one more for so many bytes: they are parsed, and SDP goes through Redis to an SFU or to somebody
 else."""
+PARTS_SHARE: Final = 100
+"""It counts another one for so many lists and objects, and values in them: each becomes an object of Python's."""
 MOST_USERS: Final = 50_000
 """Users without a connection who are remembered, in some 20 MB. The one gone for longest is forgotten."""
+MOST_CONNECTIONS: Final = 20
+"""Of one user in a room, at one web worker: those that have left the room are bounded by nothing else."""
 TO_ALL: Final = frozenset(
     (
         *("UpdateState", "SendChat", "ReactToMessage", "SendReaction", "RaiseHand", "SetRecordingOptOut", "MuteAll"),
@@ -74,6 +78,11 @@ def cost_of_seat(members: int) -> int:
 def cost_of_bytes(size: int) -> int:
     """How many calls a message of so many bytes counts as, whatever is in it."""
     return 1 + size // BYTES_SHARE
+
+
+def cost_of_parts(parts: int) -> int:
+    """How many calls more a message counts as that may have so many lists and objects, and values in them."""
+    return parts // PARTS_SHARE
 
 
 class Verdict(enum.Enum):
@@ -181,6 +190,10 @@ class UserRates:
             rate, count = (self._left.pop(who) if who in self._left else self.new(now)), 0
         self._held[who] = rate, count + 1
         return rate
+
+    def connections(self, who: Who) -> int:
+        """How many a user has."""
+        return self._held[who][1] if who in self._held else 0
 
     def let_go(self, who: Who, now: float) -> None:
         """A connection of a user has ended."""

@@ -56,7 +56,7 @@ class Recorder:
     def start(self, recording: RecordingId, layout: Layout, caller: Caller, by: str) -> None:
         """Record the meeting."""
         starting = pending.Starting(recording=recording, layout=layout, caller=caller, by=by)
-        self._agenda.run(steps.ReadRecord(tenant=None), starting)
+        self._agenda.run(steps.ReadRecord(), starting)
 
     def checked(self, work: pending.Starting, record: RoomRecord) -> None:
         """SQL says what the room is. Raises Forbidden, NoSession, AlreadyRecording."""
@@ -101,7 +101,7 @@ class Recorder:
 
     def stop_running(self, caller: OnCall, by: str) -> None:
         """End the recording that goes on, if any."""
-        self._agenda.run(steps.ReadRecord(tenant=None), pending.FindingRecording(caller, by))
+        self._agenda.run(steps.ReadRecord(), pending.FindingRecording(caller, by))
 
     def found(self, work: pending.FindingRecording, record: RoomRecord) -> None:
         """SQL says which one goes on."""
@@ -129,7 +129,10 @@ class Recorder:
         elif self._room.life is None and over.node is not None:
             self._tap.say_over(stopping.recording, {over.node})
         self._log("a recording is stopped", stopping.recording, stopping.by)
-        self._agenda.answer(stopping.caller)
+        if isinstance(stopping.caller, OnCall):
+            self._agenda.effects.append(Reply(stopping.caller.connection, target=stopping.recording))
+        else:
+            self._agenda.answer(stopping.caller)
 
     def stop_failed(self, work: Stopping, error: Exception) -> None:
         """Redis or SQL is away."""

@@ -1,8 +1,8 @@
 """The SFU node that a room has left: who is still served by it, and who is believed.
 
-A node that drains goes on until the members are connected to the new one, so that nobody misses anything. What any
-other node says of a room that has moved reaches no client: it stood still, or was cut off, and speaks of people who may
-have left.
+A node that drains, or has given the room up, goes on until the members are connected to the new one, so that nobody
+misses anything. What any other node says of a room that has moved reaches no client: it stood still, or was cut off,
+and speaks of people who may have left.
 """
 
 from __future__ import annotations

@@ -21,6 +21,7 @@ from tertulia.ids import NodeId, SessionId, UserId
 from tertulia.room import answers
 from tertulia.room.answers import RoomRecord, RoomSummary
 from tertulia.room.leaving import Leaver
+from tertulia.room.messages import DeniedMessage
 from tertulia.room.pending import Caller, CheckingRemoval, FindingMeeting, FindingNode, RecordingRemoval, Removing
 from tertulia.room.room import Room
 from tertulia.room.steps import ReadRecord, RecordRemoval, Remove, Summary
@@ -45,7 +46,9 @@ class Remover:
         self._room.agenda.run(Remove(user=user), Removing(user, ban, caller))
 
     def removed(self, work: Removing, removed: answers.Removed) -> None:
-        """Redis has freed the seat and voided the tokens, unless it knows of no meeting."""
+        """Redis has freed the seat and voided the tokens, unless it knows of no meeting. They do not wait for one
+        either."""
+        self._room.publish(DeniedMessage(origin=self._room.hub.hub, user_id=work.user))
         if removed.session_id is None:
             self._not_removed(work, removed.at_ms)
             return
@@ -124,7 +127,7 @@ class Remover:
         elif life is not None:
             self._record_lost(work, life.session_id, at_ms)
         else:
-            self._room.agenda.run(ReadRecord(tenant=None, is_anew=True), FindingMeeting(work, at_ms))
+            self._room.agenda.run(ReadRecord(is_anew=True), FindingMeeting(work, at_ms))
 
     def _record_lost(self, work: Removing, session_id: SessionId, at_ms: int) -> None:
         self._record(RecordingRemoval(work.user, work.ban, work.caller, session_id, at_ms, is_lost=True))

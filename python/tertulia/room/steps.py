@@ -15,8 +15,9 @@ from tertulia.contract.calls import Permissions
 from tertulia.contract.events import ChatMessage
 from tertulia.contract.fields import Layout, LeaveReason, Role
 from tertulia.contract.settings import SettingsChange
-from tertulia.ids import ConnectionId, NodeId, RecordingId, SeatId, SessionId, TenantId, UserId
+from tertulia.ids import ConnectionId, NodeId, RecordingId, SeatId, SessionId, UserId
 from tertulia.room.participant import Participant, Removals
+from tertulia.tokens import RoomClaims
 
 # --- what scripts take ------------------------------------------------------------------------------------------------
 
@@ -300,9 +301,11 @@ Script = (
 
 class OpenSession(Struct, frozen=True, kw_only=True):
     """Open the session unless it is there already. Answer: whether it is open now; one that was closed stays closed.
-    Fails by ``NotFound``: the room is gone."""
+    Fails by ``NotFound``: the room is gone; ``BadToken``, when it is open: who joins by ``claims`` was banned before.
+    (Who is banned later is removed from it.)"""
 
     session_id: SessionId
+    claims: RoomClaims | None = None
 
 
 class CloseSession(Struct, frozen=True, kw_only=True):
@@ -327,18 +330,23 @@ class ReadSession(Struct, frozen=True, kw_only=True):
     session_id: SessionId
 
 
-class ReadRecord(Struct, frozen=True, kw_only=True):
-    """Read the room's record. Answer: ``RoomRecord``. Fails by ``NotFound``: there is none, or it is not this
-    tenant's."""
+class PrepareJoin(Struct, frozen=True, kw_only=True):
+    """Read the room's record for whoever joins by ``claims``, and count them among the people of their tenant. Answer:
+    ``RoomRecord``. Fails by ``NotFound`` (there is none, or it is not their tenant's), ``BadToken`` (they were banned,
+    or the API key that vouched for them was revoked) or ``QuotaExceeded``."""
 
-    tenant: TenantId | None
-    """None: whosever it is."""
+    claims: RoomClaims
+
+
+class ReadRecord(Struct, frozen=True, kw_only=True):
+    """Read the room's record, whosever it is. Answer: ``RoomRecord``. Fails by ``NotFound``: there is none."""
+
     is_anew: bool = False
     """It has changed: what is known of it, for while SQL is away, is of no use."""
 
 
 class ChangeSettings(Struct, frozen=True, kw_only=True):
-    """Merge a change into the room's settings. Answer: ``RoomRecord``. Fails by ``NotFound``: the room is gone."""
+    """Merge a change into the room's settings. Answer: ``Settings``. Fails by ``NotFound``: the room is gone."""
 
     change: SettingsChange
 
@@ -371,6 +379,7 @@ Sql = (
     | CloseSession
     | RecordRemoval
     | ReadSession
+    | PrepareJoin
     | ReadRecord
     | ChangeSettings
     | StartRecording

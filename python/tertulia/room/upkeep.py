@@ -8,7 +8,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from tertulia.contract import calls
-from tertulia.errors import NotJoined
+from tertulia.errors import NotJoined, Unavailable
 from tertulia.ids import ConnectionId
 from tertulia.room import commands, steps, targets
 from tertulia.room.answers import KeptAlive, StateLost
@@ -128,7 +128,7 @@ class Upkeep:
             self._gate.silenced(work.connection)
             return
         if not isinstance(error, StateLost):
-            self._refuse(work.connection, error)
+            self._not_done(work, error)
         elif work.again:
             self._refuse(work.connection, NotJoined("the meeting is over; call JoinRoom"))
         else:
@@ -138,11 +138,19 @@ class Upkeep:
         """The room was written again: run the script once more."""
         seat = self._room.seats.of(work.connection)
         if error is not None:
-            self._refuse(work.connection, error)
+            self._not_done(work, error)
         elif seat is None:
             self._refuse(work.connection, NotJoined("the meeting is over; call JoinRoom"))
         else:
             self._run(seat, replace(work, incarnation=self._incarnation, again=True))
+
+    def _not_done(self, work: Work, error: Exception) -> None:
+        """Redis or SQL does not answer. The seat is kept here meanwhile, and clients give up connections over which
+        KeepAlive fails."""
+        if isinstance(work, KeepingAlive) and isinstance(error, Unavailable):
+            self._agenda.effects.append(Reply(work.connection))
+        else:
+            self._refuse(work.connection, error)
 
     def _refuse(self, connection: ConnectionId, error: Exception) -> None:
         self._agenda.effects.append(Refuse(connection, error))

@@ -19,7 +19,7 @@ from tertulia.ids import ConnectionId, UserId
 from tertulia.room import events
 from tertulia.room.effects import Deliver, Refuse
 from tertulia.room.messages import WaitingMessage
-from tertulia.room.pending import Entering
+from tertulia.room.pending import Entering, TryingAgain
 from tertulia.room.room import Channel, Room
 from tertulia.room.seat import Joining, Lost, Outcome, Seated
 from tertulia.room.timers import Waited
@@ -92,10 +92,10 @@ class WaitingRoom:
     def admitted(self, users: list[UserId]) -> None:
         """A host has admitted these."""
         those = frozenset(users)
-        self._enter([joining for joining in self._room.seats.waiting.values() if joining.user_id in those])
+        self._resume([j for j in self._room.seats.waiting.values() if j.user_id in those], Entering)
 
     def denied(self, user: UserId) -> None:
-        """A host has denied this one."""
+        """A host has denied this one, or they were removed."""
         for joining in [j for j in self._room.seats.waiting.values() if j.user_id == user]:
             self._take(joining)
             self._refuse(joining, EntryDenied("the host has not let you in"))
@@ -104,19 +104,23 @@ class WaitingRoom:
     def settings_are(self, settings: Settings) -> None:
         """Without a waiting room nobody has to wait."""
         if not settings.waiting_room:
-            self.try_again()
+            self._resume(list(self._room.seats.waiting.values()), Entering)
 
     def ended(self, reason: str) -> None:
         """The meeting is over."""
         if reason in _ENDS_FOR_ALL:
-            for joining in list(self._room.seats.waiting.values()):
-                self._take(joining)
-                self._refuse(joining, EntryDenied("the meeting has ended"))
-            self._changed()
+            self.refuse_all(EntryDenied("the meeting has ended"))
+
+    def refuse_all(self, error: Exception) -> None:
+        """Nobody has anything to wait for any more."""
+        for joining in list(self._room.seats.waiting.values()):
+            self._take(joining)
+            self._refuse(joining, error)
+        self._changed()
 
     def try_again(self) -> None:
         """Everyone who waits here tries to join once more: that they may was perhaps missed."""
-        self._enter(list(self._room.seats.waiting.values()))
+        self._resume(list(self._room.seats.waiting.values()), TryingAgain)
 
     # --- what hubs tell each other
 
@@ -181,12 +185,12 @@ class WaitingRoom:
         if self._room.channel is Channel.HEARD:
             self._room.publish(WaitingMessage(origin=self._room.hub.hub, knocks=self._here()))
 
-    def _enter(self, entering: list[Joining]) -> None:
-        for joining in entering:
+    def _resume(self, resumed: list[Joining], work: type[Entering | TryingAgain]) -> None:
+        for joining in resumed:
             self._take(joining)
             self._room.seats.joining[joining.connection] = joining
-            self._room.agenda.resume(Entering(joining.connection))
-        if entering:
+            self._room.agenda.resume(work(joining.connection))
+        if resumed:
             self._changed()
 
     def _take(self, joining: Joining) -> None:

@@ -1,5 +1,5 @@
 # ruff: noqa: PYI021 - a compiled module has its documentation here
-"""The media engine of an SFU node: Rust threads that forward media and never take the GIL."""
+"""The media engine: Rust threads that forward media and never take the GIL. Each SFU node has one of its own."""
 
 from collections.abc import Sequence
 from os import PathLike
@@ -9,6 +9,7 @@ __all__ = [
     "ActiveSpeakers",
     "Answer",
     "Failed",
+    "Forwarded",
     "Inflow",
     "LayersWanted",
     "Limited",
@@ -224,6 +225,16 @@ class Inflow:
     def kilobits(self) -> int: ...
 
 @final
+class Forwarded:
+    """The packets of media that a room has brought in and sent out since it began. Told by :meth:`Sfu.weigh`."""
+
+    def __new__(cls, room: str, packets: int) -> Forwarded: ...
+    @property
+    def room(self) -> str: ...
+    @property
+    def packets(self) -> int: ...
+
+@final
 class Limited:
     """More media comes in than may: from one track (``scope`` is its source), from all that a peer sends (``peer``), or
     into the room (``room``; the peer is the one that sent last). What is beyond the limit is dropped. Told once, and
@@ -340,11 +351,12 @@ class RecordingTrouble:
 
 @final
 class Sfu:
-    """One SFU node: worker threads, each with a UDP port and a passive TCP listener on the same port number.
+    """Workers, each a media thread with a UDP port and a passive TCP listener on the same port number. An SFU node has
+    one worker; of several, a room lives on one.
 
-    A room lives on one worker. Commands are taken in order; their outcome comes by event, also where the worker's queue
-    is full (:class:`Refused` with ``overloaded``). Each raises :class:`Overloaded` when not even that is possible, and
-    :class:`Stopped` after :meth:`stop`.
+    Commands are taken in order; their outcome comes by event, also where the worker's queue is full (:class:`Refused`
+    with ``overloaded``). Each raises :class:`Overloaded` when not even that is possible, and :class:`Stopped` after
+    :meth:`stop`.
     """
 
     def __new__(
@@ -426,6 +438,9 @@ class Sfu:
         """Hold what comes into a room, if it is open, to a rate below ``room_kilobits``: see :class:`Inflow`. A tenth
         of it is for audio."""
 
+    def weigh(self) -> None:
+        """Tell of each room how much is forwarded in it: :class:`Forwarded`."""
+
     def stop_recording(self, room: str, recording: str) -> None:
         """End a recording. It does not begin again here."""
 
@@ -450,6 +465,7 @@ class Sfu:
         | ActiveSpeakers
         | TransportState
         | Inflow
+        | Forwarded
         | Limited
         | Refused
         | NoCommonCodec

@@ -14,6 +14,7 @@ from tertulia.room import commands
 from tertulia.room.messages import EventMessage
 from tertulia.sfu import _sfu
 from tertulia.sfu.leases import Leases
+from tertulia.sfu.overload import Overload
 from tertulia.sfu.shares import Shares
 from tertulia.sfu.troubles import LASTING, Troubles
 
@@ -29,8 +30,11 @@ PeerEvent: TypeAlias = (
     | _sfu.NoCommonCodec
 )
 
-OperatorEvent: TypeAlias = _sfu.Limited | _sfu.Lost | _sfu.Restarted | _sfu.Failed
-EngineEvent: TypeAlias = PeerEvent | OperatorEvent | _sfu.ActiveSpeakers | _sfu.Inflow | _sfu.RecordingTrouble
+OperatorEvent: TypeAlias = _sfu.Limited | _sfu.Lost | _sfu.Restarted
+MeterEvent: TypeAlias = _sfu.Inflow | _sfu.Forwarded
+AgentEvent: TypeAlias = PeerEvent | OperatorEvent | MeterEvent | _sfu.ActiveSpeakers | _sfu.RecordingTrouble
+EngineEvent: TypeAlias = AgentEvent | _sfu.Failed
+"""Of a thread that has failed there is nothing to tell: its node is left."""
 
 _log = structlog.get_logger(__name__)
 _encode: Final = msgspec.json.Encoder().encode
@@ -187,11 +191,12 @@ class _Trouble(Struct, rename="camel"):
 class Agent:
     """Translates for one node. The engine knows whose each transport is, and says so with each event."""
 
-    def __init__(self, node: NodeId, engine: Engine, leases: Leases, shares: Shares) -> None:
+    def __init__(self, node: NodeId, engine: Engine, leases: Leases, shares: Shares, overload: Overload) -> None:
         self._node = node
         self._engine = engine
         self._leases = leases
         self._shares = shares
+        self._overload = overload
         self._troubles: Troubles[Message] = Troubles()
 
     def again(self, now: float) -> list[Message]:
@@ -216,13 +221,16 @@ class Agent:
             return self._error(command, "internal", "the media server cannot take this command")
         return []
 
-    def event(self, event: EngineEvent) -> Message | None:
+    def event(self, event: AgentEvent) -> Message | None:
         """What the engine says, for the room's hubs; None if it is only for the operator."""
         match event:
             case _sfu.ActiveSpeakers():
                 return self._to_all("ActiveSpeakers", event.room, _Speakers(event.user_ids))
             case _sfu.Inflow():
                 self._shares.measured(RoomId(event.room), event.kilobits)
+                return None
+            case _sfu.Forwarded():
+                self._overload.weighed(RoomId(event.room), event.packets)
                 return None
             case _sfu.RecordingTrouble():
                 _log.error(
@@ -236,7 +244,7 @@ class Agent:
             case _sfu.Limited():
                 _log_event(event)
                 return self._limited(event)
-            case _sfu.Lost() | _sfu.Restarted() | _sfu.Failed():
+            case _sfu.Lost() | _sfu.Restarted():
                 _log_event(event)
                 return None
             case _:
@@ -404,7 +412,5 @@ def _log_event(event: OperatorEvent) -> None:
             _log.error("events of the SFU engine were lost", count=event.count)
         case _sfu.Restarted():
             _log.error("a media thread of the SFU engine started again", port=event.port, reason=event.reason)
-        case _sfu.Failed():
-            _log.critical("a media thread of the SFU engine has failed", port=event.port, reason=event.reason)
         case _:
             assert_never(event)

@@ -1,4 +1,4 @@
-"""``tertulia sfu --drain``: take a node out of service, from any machine that reaches Redis."""
+"""``tertulia sfu --drain``: take the process of a node out of service, from any machine that reaches Redis."""
 
 from __future__ import annotations
 
@@ -14,17 +14,18 @@ from tertulia.state import keys, registry
 from tertulia.state.connection import connect_redis
 
 ENDS_WITHIN: Final = 30.0
-"""Seconds: longer than a node takes to drain and to stop."""
+"""Seconds: longer than a process takes to drain and to stop."""
 LOOK_SECONDS: Final = 0.3
 """Between two looks at the registry, which has no events."""
 
 
 async def drain_node(config: Config, node: str) -> None:
-    """Let a node's clients go over to others, and wait until it has ended.
+    """Let the clients of a node, and of all others of its process, go over to those of other processes; and wait until
+    it has ended.
 
     Raises:
         ConfigError: there is no such node.
-        Unavailable: Redis does not answer, or the node has not ended in time.
+        Unavailable: Redis does not answer, or the process has not ended in time.
     """
     redis = await connect_redis(config.need("redis_url"))
     try:
@@ -36,7 +37,7 @@ async def drain_node(config: Config, node: str) -> None:
             while await _is_there(redis, node):  # noqa: ASYNC110 - a registry has no event to wait for
                 await asyncio.sleep(LOOK_SECONDS)
     except TimeoutError:
-        raise Unavailable(f"the SFU node {node} did not end within {ENDS_WITHIN:.0f} s") from None
+        raise Unavailable(f"the process of the SFU node {node} did not end within {ENDS_WITHIN:.0f} s") from None
     finally:
         await redis.close()
 

@@ -1,20 +1,27 @@
-"""How busy this process is."""
+"""How busy a media thread is."""
 
 from __future__ import annotations
 
+import os
 import time
 
 
 class Load:
-    """The CPU time that the process uses, as a share of what its media threads could use."""
+    """The CPU time that it uses, as a share of a core; or that of its process, as a share of all cores that this may
+    use, where that is more: then it is these that it would have to wait for."""
 
-    def __init__(self, threads: int) -> None:
-        self._threads = threads
-        self._last = (time.monotonic(), time.process_time())
+    def __init__(self, now: float) -> None:
+        self._cores = len(os.sched_getaffinity(0))
+        self._at = now
+        self._thread = 0.0
+        self._process = time.process_time()
+        self.last = 0.0
+        """As last measured: 0 is idle, 1 is full."""
 
-    def measure(self) -> float:
-        """The share since the last call: 0 is idle, 1 is full."""
-        now = (time.monotonic(), time.process_time())
-        elapsed, used = now[0] - self._last[0], now[1] - self._last[1]
-        self._last = now
-        return min(1.0, used / (elapsed * self._threads)) if elapsed > 0 else 0.0
+    def measure(self, thread: float, now: float) -> float:
+        """The load since the last call. ``thread``: the seconds of CPU time that the thread has used in all."""
+        process, elapsed = time.process_time(), now - self._at
+        used = max(thread - self._thread, (process - self._process) / self._cores)
+        self.last = min(1.0, used / elapsed) if elapsed > 0 else 0.0
+        self._at, self._thread, self._process = now, thread, process
+        return self.last

@@ -7,10 +7,9 @@ import contextlib
 from collections.abc import Collection
 from typing import Final
 
-import structlog
-
 from tertulia.errors import Unavailable
 from tertulia.ids import RoomId, TenantId
+from tertulia.outage import Outage
 from tertulia.sfu import _sfu
 from tertulia.sfu.shares import Shares
 from tertulia.state.inflows import TenantInflows
@@ -21,9 +20,6 @@ AT_ONCE: Final = 100
 """Tenants asked for in one turn."""
 
 
-_log = structlog.get_logger(__name__)
-
-
 class Sharing:
     """One node's part in it. ``now`` is in seconds and never runs backwards."""
 
@@ -32,6 +28,7 @@ class Sharing:
         self._inflows = inflows
         self._engine = engine
         self._due = 0.0
+        self._outage = Outage("what comes into tenants' rooms cannot be shared", "it is shared again")
 
     async def go_on(self, rooms: Collection[RoomId], now: float) -> None:
         """If it is time: say what comes into the open ``rooms``, hear of the others, and tell the engine."""
@@ -40,17 +37,22 @@ class Sharing:
         self._due = now + EVERY
         self._shares.keep(rooms)
         tenants = self._shares.tenants()
+        heard: list[bool] = []
         for first in range(0, len(tenants), AT_ONCE):
-            await asyncio.gather(*map(self._hear, tenants[first : first + AT_ONCE]))
+            heard += await asyncio.gather(*map(self._hear, tenants[first : first + AT_ONCE]))
+        if tenants and all(heard):
+            self._outage.worked()
         for said in self._shares.changed():
             with contextlib.suppress(_sfu.Overloaded, _sfu.Stopped):  # told again in a second
                 self._engine.limit(said.room, said.kilobits)
                 self._shares.told(said)
 
-    async def _hear(self, tenant: TenantId) -> None:
+    async def _hear(self, tenant: TenantId) -> bool:
+        """Whether it could be heard what comes into the tenant's rooms elsewhere; else the last level stays."""
         try:
             elsewhere = await self._inflows.share(tenant, self._shares.inflows(tenant))
-        except Unavailable as e:  # the last level stays
-            _log.warning("what comes into a tenant's rooms cannot be shared", tenant=tenant, error=e.message)
-        else:
-            self._shares.heard(tenant, elsewhere)
+        except Unavailable as e:
+            self._outage.failed(e, tenant=tenant)
+            return False
+        self._shares.heard(tenant, elsewhere)
+        return True

@@ -1,4 +1,4 @@
-"""The start of the media engine: its ports, its files, its directory of recordings."""
+"""The start of media engines: their ports, their files, their directory of recordings."""
 
 from __future__ import annotations
 
@@ -17,20 +17,28 @@ from tertulia.sfu import _sfu
 _log: Final = structlog.get_logger(__name__)
 
 
-def start_engine(config: Config, node: NodeId) -> _sfu.Sfu:
-    """Start it.
-
-    Raises:
-        ConfigError: a port cannot be bound, or there is no address to advertise.
-    """
+def prepare(config: Config) -> None:
+    """What the engines of one process share."""
     descriptors.allow_all()  # each track that is recorded has an open file
     _prepare(config.raw_dir)
+
+
+def media_ports(config: Config) -> list[int]:
+    """One for each engine; 0: any free one."""
     first = config.sfu_ports[0]
-    ports = [first + i if first else 0 for i in range(config.sfu_workers)]
+    return [first + i if first else 0 for i in range(config.sfu_workers)]
+
+
+def start_engine(config: Config, node: NodeId, port: int) -> _sfu.Sfu:
+    """Start the one of a node.
+
+    Raises:
+        ConfigError: the port cannot be bound, or there is no address to advertise.
+    """
     try:
         return _sfu.Sfu(
             config.sfu_bind,
-            ports,
+            [port],
             config.sfu_advertise,
             loopback=config.open,
             recordings_dir=config.raw_dir,

@@ -42,6 +42,10 @@ class HubProtocol(Protocol):
         """What :meth:`decode` returns, with UNREAD in the place of a call's arguments, a stream's item and a result,
         which are skipped. Raises ProtocolError, also where skipping would take too long."""
 
+    def parts_of(self, payload: bytes) -> int:
+        """How many lists and maps, and values in them, there may be in a message: what it costs to decode it. To count
+        them costs little, whatever is in it."""
+
     def encode(self, message: Message) -> bytes:
         """A frame. Raises what msgspec raises for values it cannot encode."""
 

@@ -28,6 +28,10 @@ class Framer(Protocol):
     def feed(self, data: bytes) -> list[bytes]:
         """The payloads that ``data`` completes."""
 
+    @property
+    def waiting(self) -> int:
+        """Bytes of what is incomplete."""
+
     def reset(self) -> None:
         """Forget what is incomplete: the transport was replaced."""
 
@@ -69,6 +73,11 @@ class RecordFramer:
         if self._size > self.bound:
             self.broken = MessageTooLarge(self.bound)
         return payloads
+
+    @property
+    def waiting(self) -> int:
+        """Bytes of what is incomplete."""
+        return self._size
 
     def reset(self) -> None:
         """Forget what is incomplete."""
@@ -124,6 +133,11 @@ class LengthFramer:
         else:
             return length
         return -1
+
+    @property
+    def waiting(self) -> int:
+        """Bytes of what is incomplete."""
+        return len(self._buffer)
 
     def reset(self) -> None:
         """Forget what is incomplete."""

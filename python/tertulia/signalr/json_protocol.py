@@ -28,8 +28,9 @@ _LEVELS: Final = 2
 """Of nesting that are kept of what cannot be read: the message, and its arguments and headers, empty."""
 _TOKEN: Final = re.compile(rb'"(?:[^"\\]|\\.)*+"?|[\[{]+|[\]}]+', re.DOTALL)
 """A string, or brackets that open or close. A string without an end matches too, so that nothing is scanned twice."""
+_MARKS: Final = (b"[", b"{", b"]", b"}", b",", b'"')
 MAX_SKIPPED: Final = 5_000
-"""Values, more or less, in a message that is skimmed: so many are skipped at once, a long text too."""
+"""Of these in a message that is skimmed: so many are skipped at once, a long text too."""
 _string: Final = msgspec.json.Decoder(str)
 _MAX_DIGITS: Final = 40
 """Of an integer: Python takes quadratic time to read very long ones."""
@@ -74,13 +75,17 @@ class JsonProtocol:
 
     def skim(self, payload: bytes) -> Message | None:
         """A message whose content is not read; None for a type that is not known. Raises ProtocolError."""
-        if sum(map(payload.count, (b"[", b"{", b","))) > MAX_SKIPPED:
+        if sum(map(payload.count, _MARKS)) > MAX_SKIPPED:
             raise ProtocolError("A message of many values came beyond what may be sent.")
         try:
             message = _headed(_head.decode(payload), UNREAD)
         except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
             return _of_head(payload, UNREAD, "Error reading JSON.")
         return message if message is not None else self.decode(payload)
+
+    def parts_of(self, payload: bytes) -> int:
+        """How many lists and objects, and values in them, there may be in it, counted unread."""
+        return sum(map(payload.count, (b"[", b"{", b",")))
 
     @staticmethod
     def _of_the_future(payload: bytes) -> bool:

@@ -13,6 +13,7 @@ from tertulia.signalr import messages as m
 from tertulia.signalr.encoding import Head, checked, headed
 from tertulia.signalr.errors import ProtocolError
 from tertulia.signalr.framing import LengthFramer, with_length
+from tertulia.signalr.messagepack_items import next_item, pairs_at, parts_of
 
 ERROR, VOID, RESULT = 1, 2, 3
 """A Completion's ResultKind."""
@@ -111,6 +112,10 @@ class MessagePackProtocol:
             raise ProtocolError("Error reading MessagePack.") from error
         return message if message is not None else self.decode(payload)
 
+    def parts_of(self, payload: bytes) -> int:
+        """How many lists and maps, and values in them, there may be in it, counted unread."""
+        return parts_of(payload)
+
     @staticmethod
     def _of_the_future(payload: bytes) -> bool:
         try:
@@ -185,35 +190,25 @@ def _item(payload: bytes, at: int) -> tuple[Any, int]:
     return _any.decode(payload[at:end]), end
 
 
-MAX_IN_FRONT: Final = 4096
-"""Items in front of a call's arguments, its headers among them, where they are read one by one."""
+MAX_IN_FRONT: Final = 64
+"""Items in front of a call's arguments, its headers among them, where they are read one by one: no client sends any
+headers, and this is done for messages that come beyond what may be sent, too."""
 _ITEMS_AT: Final = {0xDC: 3, 0xDD: 5}
 """Where the items of an array begin, by its first octet: most have no further length."""
-_STRINGS: Final = {0xD9: 1, 0xDA: 2, 0xDB: 4}
-_MAPS: Final = {0xDE: 2, 0xDF: 4}
-"""The octets of a length, by the first octet of the item."""
+_IN_FRONT: Final = frozenset([*range(0x90), *range(0xA0, 0xC1), 0xD9, 0xDA, 0xDB, 0xDE, 0xDF])
+"""First octets of small integers, maps, strings and None."""
 
 
 def _end(payload: bytes, at: int, items: int) -> int:
     """The end of so many items in front of a call's arguments: small integers, None, strings, maps of these. Raises
     ValueError or IndexError: there is something else."""
     while items:
-        first = payload[at]
-        at += 1
-        items -= 1
-        if octets := _STRINGS.get(first) or _MAPS.get(first):
-            length = int.from_bytes(payload[at : at + octets])
-            at += octets
-        else:
-            length = first & (0x1F if first >= 0xA0 else 0x0F)
-        if 0xA0 <= first < 0xC0 or first in _STRINGS:
-            at += length
-        elif 0x80 <= first < 0x90 or first in _MAPS:
-            items += 2 * length
-            if items > MAX_IN_FRONT:
-                raise ValueError(items)
-        elif first != 0xC0 and first >= 0x80:
-            raise ValueError(first)
+        if payload[at] not in _IN_FRONT:
+            raise ValueError(payload[at])
+        items += 2 * pairs_at(payload, at) - 1
+        if items > MAX_IN_FRONT:
+            raise ValueError(items)
+        at = next_item(payload, at)
     return at
 
 

@@ -33,14 +33,18 @@ class Guard(asyncio.BufferedProtocol):
 
     def buffer_updated(self, nbytes: int) -> None:
         """So many bytes have been read."""
+        self._protocol.buffer_updated(nbytes)
+        self.look()
+
+    def look(self) -> None:
+        """Refuse a large frame that is on its way, if its client may not send one; step aside for one that may."""
         protocol, transport = self._protocol, self._transport
-        protocol.buffer_updated(nbytes)
         listener = protocol.listener
         if not isinstance(listener, WebSocketListener) or transport is None or transport.get_protocol() is not self:
             return
         if listener.is_proven:
             transport.set_protocol(protocol)
-        elif len(protocol.get_buffer(-1)) > MAX_BUFFER:
+        elif not listener.is_wide and len(protocol.get_buffer(-1)) > MAX_BUFFER:
             listener.refuse_size()
 
     def eof_received(self) -> Any:

@@ -21,6 +21,7 @@ class Lingering:
         self.writelines = transport.writelines
         self.get_write_buffer_size = transport.get_write_buffer_size
         self.get_extra_info = transport.get_extra_info
+        self.get_protocol = transport.get_protocol
         self.abort = transport.abort
 
     def pause_reading(self) -> None:

@@ -1,4 +1,5 @@
-"""The sending half of a WebSocket: corked for the turn, bounded while nobody reads, closed if that lasts."""
+"""The sending half of a WebSocket: corked for the turn, bounded while nobody reads, closed if that lasts. And when the
+other half is not read."""
 
 from __future__ import annotations
 
@@ -12,11 +13,15 @@ from picows import WSCloseCode, WSTransport
 from tertulia.hub import metrics
 from tertulia.room.outbox import Outbox
 from tertulia.sockets.cork import Cork, Turn
+from tertulia.sockets.guard import Guard
 from tertulia.sockets.upgrade import WebSocketListener
 
 STUCK_AFTER: Final = 20.0
 """Seconds that a client has to catch up (to asyncio's low-water mark, 16 KiB): long enough for a phone in a tunnel, too
 short for a stopped process."""
+HOLD_SECONDS: Final = 0.25
+"""How long nothing is read from a client that sends more than it may: what it sends meanwhile stays with it, and costs
+others no time."""
 CLEAN: Final = frozenset({WSCloseCode.NO_INFO, WSCloseCode.OK, WSCloseCode.GOING_AWAY})
 """Close codes with which a client leaves on purpose."""
 _TEXT, _BINARY, _PONG = 0x81, 0x82, 0x8A
@@ -43,7 +48,10 @@ def _nowhere(data: bytes) -> None:
 class OutgoingSocket(WebSocketListener, ABC):
     """Sends for one client. ``turn``: the one of this event loop."""
 
-    __slots__ = ("_closed", "_cork", "_dropped", "_outbox", "_paused", "_send", "_stuck_timer", "_turn", "_ws")
+    __slots__ = (
+        *("_closed", "_cork", "_dropped", "_held", "_outbox", "_paused", "_reads", "_send", "_stuck_timer", "_turn"),
+        "_ws",
+    )
 
     def __init__(self, turn: Turn) -> None:
         self._turn = turn
@@ -56,6 +64,9 @@ class OutgoingSocket(WebSocketListener, ABC):
         self._dropped = False
         self._paused = False
         self._stuck_timer: asyncio.TimerHandle | None = None
+        self._reads = True
+        """Unless it is held."""
+        self._held: asyncio.TimerHandle | None = None
 
     def write_wire(self, data: bytes, latest: Hashable = None) -> bool:
         """Send a message as :func:`wire` made it. ``latest``: see :class:`tertulia.room.events.Event`. False: the one
@@ -101,6 +112,28 @@ class OutgoingSocket(WebSocketListener, ABC):
             if self._cork is not None:
                 self._cork.flush()  # or the transport could not say before the end of the turn that it is full
 
+    def pause(self) -> None:
+        """Read nothing more for now."""
+        self._reads = False
+        self._read_or_not()
+
+    def resume(self) -> None:
+        """Read again."""
+        self._reads = True
+        self._read_or_not()
+
+    def hold(self) -> None:
+        """Read nothing more for a moment: the client sends more than it may."""
+        if self._held is None:
+            self._held = asyncio.get_running_loop().call_later(HOLD_SECONDS, self._let_go)
+            self._read_or_not()
+
+    def narrowed(self) -> None:
+        """Its client may not send large frames any more, nor finish one that it has begun."""
+        guard = None if self._ws is None else self._ws.underlying_transport.get_protocol()
+        if isinstance(guard, Guard):
+            guard.look()
+
     # --- for the socket of a dialect
 
     def _pong(self, payload: bytes) -> None:
@@ -144,6 +177,11 @@ class OutgoingSocket(WebSocketListener, ABC):
 
     def _end(self, *, lost: bool = False) -> None:
         """Send and receive nothing more. ``lost``: the connection is gone, so what is corked cannot be sent either."""
+        if self._held is not None:
+            self._held.cancel()
+            self._held = None
+        if not lost:
+            self.resume()  # what is unread when a socket is closed takes the last words with it
         self._closed = True
         self._cancel_timer()
         self._send = _nowhere if lost else self._drop
@@ -155,6 +193,18 @@ class OutgoingSocket(WebSocketListener, ABC):
             else:
                 self._cork.flush()
             self._cork = None
+
+    def _let_go(self) -> None:
+        self._held = None
+        self._read_or_not()
+
+    def _read_or_not(self) -> None:
+        if self._ws is None or self._closed:
+            return
+        if self._reads and self._held is None:
+            self._ws.underlying_transport.resume_reading()
+        else:
+            self._ws.underlying_transport.pause_reading()
 
     def _drop(self, data: bytes) -> None:
         """What a socket sends with between the close frame and the end of the connection."""

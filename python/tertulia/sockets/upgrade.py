@@ -56,12 +56,17 @@ class WebSocketListener(WSListener):
         return None
 
     @property
+    def is_wide(self) -> bool:
+        """Whether it may send large frames: its client has joined a room, or perhaps is about to."""
+        return True
+
+    @property
     def is_proven(self) -> bool:
-        """Whether it may send large frames: its client has joined a room, or is about to."""
+        """Whether it may for good."""
         return True
 
     def refuse_size(self) -> None:
-        """Close with 1009: what is not proven sends a large frame."""
+        """Close with 1009: what may not sends a large frame."""
 
     def shutdown(self) -> None:
         """The server is stopping: close with 1012."""

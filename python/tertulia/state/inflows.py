@@ -16,10 +16,9 @@ LASTS_MS: Final = 4_000
 class TenantInflows:
     """One node's view of them."""
 
-    def __init__(self, redis: Redis, node: NodeId, lasts_ms: int = LASTS_MS) -> None:
+    def __init__(self, redis: Redis, node: NodeId) -> None:
         self._redis = redis
         self._node = node
-        self._lasts_ms = lasts_ms
 
     async def share(self, tenant: TenantId, mine: Iterable[int]) -> list[int]:
         """Say what comes into each room of the tenant here, in kbit/s; what comes into those elsewhere.
@@ -27,6 +26,6 @@ class TenantInflows:
         Raises:
             Unavailable: Redis does not answer.
         """
-        said = scripts.ShareInflow(self._lasts_ms, self._node, " ".join(map(str, mine)))
+        said = scripts.ShareInflow(LASTS_MS, self._node, " ".join(map(str, mine)))
         others = await self._redis.run(scripts.SHARE_INFLOW, keys.inflow_keys(tenant), said)
         return [int(rate) for node in others for rate in node.split()]

@@ -53,13 +53,15 @@ class Registry(Generic[Entry]):
         self._keys = names
         self._decoder: msgspec.json.Decoder[Entry] = msgspec.json.Decoder(kind)
 
-    async def beat(self, entry: Entry) -> bool:
-        """Register, or stay registered with new figures; True: it was not registered. Whoever is dead is forgotten.
+    async def beat(self, *entries: Entry) -> bool:
+        """Register all of one process, or stay registered with new figures; True: not all were registered. Whoever is
+        dead is forgotten.
 
         Raises:
             Unavailable: Redis does not answer, as for all methods.
         """
-        beat = scripts.Beat(entry.id, msgspec.json.encode(entry), forget_after=DEAD_AFTER_MS)
+        given = tuple(part for entry in entries for part in (entry.id, msgspec.json.encode(entry)))
+        beat = scripts.BEAT.values(scripts.Beat(DEAD_AFTER_MS, given))
         return bool(await self._redis.run(scripts.BEAT, self._keys, beat))
 
     async def leave(self, entry_id: str) -> None:

@@ -451,15 +451,29 @@ class RoomState:
 
     async def is_void(self, room: RoomId, user: UserId, admitted_at_ms: int) -> bool:
         """Whether the user was removed from the present session since they were admitted."""
+        at = await self._removed_at_ms(room, user)
+        return at is not None and admitted_at_ms <= at
+
+    async def was_removed(self, room: RoomId, user: UserId) -> bool:
+        """Whether the user was removed from the present session."""
+        return await self._removed_at_ms(room, user) is not None
+
+    async def _removed_at_ms(self, room: RoomId, user: UserId) -> int | None:
         key = keys.removed(room)
         at = await self._redis.call(key, b"HGET", key, user)
-        return at is not None and admitted_at_ms <= int(at)
+        return None if at is None else int(at)
 
     async def role(self, room: RoomId, user: UserId) -> Role | None:
         """The role that a host of the present meeting has given the user, or admitted them in; None: none has."""
         key = keys.standing(room)
         found = await self._redis.call(key, b"HGET", key, user)
         return None if found is None else ("host" if found == b"host" else "attendee")
+
+    async def present_role(self, room: RoomId, user: UserId) -> Role | None:
+        """The role that the user has in the present meeting, or was given in it; None: neither is known. Who is in the
+        meeting keeps theirs also where Redis has lost what it was given by."""
+        member = await self.participant(room, user)
+        return await self.role(room, user) if member is None else member.role
 
 
 def _fields(flat: list[bytes]) -> dict[str, str]:

@@ -199,10 +199,10 @@ class Read(NamedTuple):
 class Beat(NamedTuple):
     """Arguments of :data:`BEAT`."""
 
-    id: str
-    entry: bytes
     forget_after: int
     """Milliseconds."""
+    given: tuple[str | bytes, ...]
+    """Ids and entries in turn."""
 
 
 class Deregister(NamedTuple):

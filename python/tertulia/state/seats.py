@@ -1,7 +1,7 @@
 """How many people of a tenant are in meetings, where it has a quota of them.
 
-A tenant's rooms are in slots of their own, so to count is a step apart: it comes before the join. Whoever then does not
-get into the room, or was in one whose hub has died, is counted until the time runs out.
+A tenant's rooms are in slots of their own, so to count is a step apart: it comes before the join, and is taken back
+where the room does not take them. Whoever was in a meeting whose hub has died is counted until the time runs out.
 """
 
 from __future__ import annotations

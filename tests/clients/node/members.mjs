@@ -18,7 +18,6 @@ function say(message) {
 class Member {
   constructor(number) {
     this.number = number;
-    this.call = new Call(media, (kind, stream) => say({ member: number, name: "got", kind, stream }));
     this.done = Promise.resolve();
   }
 
@@ -30,6 +29,11 @@ class Member {
 
   async handle(event) {
     if (event.name === "Start") {
+      // What still comes by the one before does not count.
+      const call = new Call(media, (kind, stream) => {
+        if (this.call === call) say({ member: this.number, name: "got", kind, stream });
+      });
+      this.call = call;
       say({ member: this.number, name: "SendOffer", sdp: await this.call.offer() });
     } else if (event.name === "ReceiveAnswer") {
       await this.call.answered(event.sdp);

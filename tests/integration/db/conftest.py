@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tertulia.db import migrate
+from tertulia.db import engine, migrate
 from tertulia.db.access import Access
 from tertulia.db.directory import Directory
 from tertulia.db.engine import Database
@@ -15,6 +15,12 @@ from tertulia.ids import TenantId
 
 AT = datetime(2026, 1, 2, 3, 4, 5, 678000, UTC)
 """The moment that most of this happens at."""
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The database may take its time on a busy machine: how long is too long is a test of its own."""
+    monkeypatch.setattr(engine, "DEADLINE", 60.0)
 
 
 @pytest.fixture

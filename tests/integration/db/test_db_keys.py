@@ -1,8 +1,7 @@
 """Tenants, API keys and Idempotency-Keys, the same on SQLite and PostgreSQL."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
@@ -15,17 +14,7 @@ from tertulia.db.sealed_answer import AnswerSeal
 from tertulia.db.tables import API_KEYS, IDEMPOTENCY_KEYS, Uuid
 from tertulia.errors import AlreadyExists, InProgress, Invalid, NotFound
 from tertulia.ids import new_uuid
-
-AT = datetime(2026, 1, 2, 3, 4, 5, 678000, UTC)
-
-
-@pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    database = Database(database_url)
-    await migrate.upgrade(database)
-    yield database
-    await database.close()
-
+from tests.integration.db.conftest import AT
 
 # --- tenants and API keys
 

@@ -2,16 +2,19 @@
 
 import asyncio
 import base64
+import itertools
 import json
 import time
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, NoReturn
 
 import msgspec
 import pytest
 import sqlalchemy as sa
+from structlog.testing import capture_logs
 
 from tertulia.db import keyring, migrate
+from tertulia.db.audit import Audit
 from tertulia.db.engine import Database
 from tertulia.db.keyring import Keyring
 from tertulia.db.signing_keys import SigningKeys
@@ -21,6 +24,7 @@ from tertulia.ids import RoomId, TenantId, UserId, new_uuid
 from tertulia.master_key import MasterKey
 from tertulia.times import from_seconds
 from tertulia.tokens import INVITE_MAX_SECONDS, Tokens, new_signing_key
+from tests.waiting import until
 
 MASTER = MasterKey(b"m" * 32)
 
@@ -66,6 +70,12 @@ def kid_of(token: str) -> str:
     return str(json.loads(base64.urlsafe_b64decode(header + "=" * (-len(header) % 4)))["kid"])
 
 
+async def revocations(database: Database, tenant: TenantId) -> list[str | None]:
+    """What the tenant's audit log says of them: the new keys."""
+    page = await Audit(database).page(tenant)
+    return [entry.target for entry in page.entries if entry.action == "signing-key.revoked"]
+
+
 def verifies(tokens: Tokens, token: str) -> bool:
     try:
         return bool(tokens.verify_room(token, time.time()))
@@ -83,7 +93,9 @@ async def test_a_revocation_reaches_every_worker_in_time(
     await ring.start()
     ours, theirs = [room_token(await ring.issuing(owner), owner, time.time()) for owner in (tenant, other)]
     derived = ring.tokens.derived(b"p")
-    await keys.rotate(time.time(), tenant=None if of_all else tenant, revoke=True)
+    made = await keys.rotate(time.time(), tenant=None if of_all else tenant, revoke=True)
+    assert await revocations(database, tenant) == [made.kid]
+    assert await revocations(database, other) == ([made.kid] if of_all else [])
     async with asyncio.timeout(10):
         while verifies(ring.tokens, ours):
             await asyncio.sleep(0)
@@ -99,6 +111,27 @@ async def test_a_revocation_reaches_every_worker_in_time(
     fresh = room_token(await ring.issuing(tenant), tenant, time.time())
     assert (await ring.verify_room(fresh)).tenant_id == tenant
     await ring.stop()
+
+
+async def test_it_is_said_once_that_the_keys_cannot_be_read_again(
+    keys: SigningKeys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keyring, "RELOAD_SECONDS", 0.001)
+    ring, read, tries, failed = Keyring(keys), keys.all, itertools.count(), asyncio.Event()
+
+    async def fail(now: float) -> NoReturn:
+        if next(tries) == 4:
+            failed.set()
+        raise Unavailable("away")
+
+    with capture_logs() as logs:
+        await ring.start()
+        monkeypatch.setattr(keys, "all", fail)
+        await failed.wait()
+        monkeypatch.setattr(keys, "all", read)
+        await until(lambda: logs[-1]["log_level"] == "info")
+        await ring.stop()
+    assert [line["log_level"] for line in logs] == ["warning", "info"]
 
 
 async def test_a_key_made_by_a_slow_clock_is_the_youngest_all_the_same(keys: SigningKeys, ring: Keyring) -> None:

@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 import redis
 
-from bench.idle.measure import MEMORY_BAR, WAKEUPS_BAR, measure
 from tertulia.http.listening import bind
 from tests.integration import servers
+from tests.integration.dev.idle import MEMORY_BAR, WAKEUPS_BAR, measure
 from tests.processes import tree
 
 PARTS = ("valkey-server", " sfu", " web", " recorder")

@@ -29,6 +29,7 @@ from tertulia.db.directory import Directory
 from tertulia.db.engine import Database
 from tertulia.db.invites import Invites
 from tertulia.db.keyring import Keyring
+from tertulia.db.models import Invite
 from tertulia.db.recordings import Recordings
 from tertulia.db.sign_ins import SignIns
 from tertulia.db.signing_keys import SigningKeys
@@ -60,6 +61,7 @@ from tertulia.state.limits import SharedBuckets
 from tertulia.state.registry import BEAT_SECONDS, Registry, sfu_nodes, web_workers
 from tertulia.state.rooms import RoomState, room_ttl_ms
 from tertulia.state.seats import TenantSeats
+from tertulia.tokens import Admission, InviteClaims
 
 Json = dict[str, Any]
 ANSWER = 10.0
@@ -177,11 +179,14 @@ class PlainClient:
         self.socket.transport.write_eof()
         await self._reader
 
+    def _frames_in(self, message: str | bytes) -> list[Json]:
+        return [json.loads(message)]
+
     async def _read(self) -> None:
         try:
-            async for text in self.socket:
+            async for message in self.socket:
                 async with self._arrived:
-                    self.frames.append(json.loads(text))
+                    self.frames += self._frames_in(message)
                     self._arrived.notify_all()
         except ConnectionClosed:
             pass
@@ -346,6 +351,37 @@ class Fleet:
         made = Settings(**{"topology": "p2p", **settings})
         await self.directory.create_room(TenantId(self.tenant), room_id, UserId(host or new_uuid()), made, now)
         return room_id
+
+    async def guest(self, room: str) -> tuple[UserId, str]:
+        """A user whom an invite has made, and their token."""
+        now, tenant, user = times.from_seconds(time.time()), TenantId(self.tenant), UserId(new_uuid())
+        invite = Invite(
+            id=new_uuid(),
+            room_id=RoomId(room),
+            role="attendee",
+            made_by=None,
+            maker_admitted_at=None,
+            key_id=None,
+            created_at=now,
+            expires_at=times.from_seconds(time.time() + 3600),
+            max_uses=None,
+            uses=0,
+            revoked_at=None,
+            code_hash=None,
+            password_hash=None,
+        )
+        await self.invites.create(invite)
+        claims = InviteClaims(invite.id, invite.room_id, invite.role, tenant, int(time.time()) + 3600)
+        await self.invites.use(claims, new_uuid(), user, "Guest", now)
+        return user, self.token(room, user, admission=Admission(int(time.time() * 1000), is_guest=True))
+
+    async def ban(self, user: UserId) -> None:
+        """A guest may not come any more."""
+        await self.invites.ban(TenantId(self.tenant), user, times.from_seconds(time.time()))
+
+    async def revoke(self, key: NewKey) -> None:
+        """An API key is revoked."""
+        await self._access.revoke_key(key.key.id, times.from_seconds(time.time()))
 
     async def another_tenant(self) -> str:
         """One more tenant, which can sign tokens."""

@@ -6,7 +6,6 @@ import json
 
 import httpx
 from websockets.asyncio.client import connect
-from websockets.exceptions import ConnectionClosed
 
 from tests.integration.hub.harness import PlainClient, Worker
 
@@ -30,17 +29,8 @@ class SignalRClient(PlainClient):
         """Say that everything up to this message has come."""
         await self.socket.send(json.dumps({"type": 8, "sequenceId": sequence_id}) + END)
 
-    async def _read(self) -> None:
-        try:
-            async for text in self.socket:
-                async with self._arrived:
-                    self.frames += [_plain(json.loads(one)) for one in str(text).split(END) if one]
-                    self._arrived.notify_all()
-        except ConnectionClosed:
-            pass
-        finally:
-            async with self._arrived:
-                self._arrived.notify_all()
+    def _frames_in(self, message: str | bytes) -> list[dict[str, object]]:
+        return [_plain(json.loads(one)) for one in str(message).split(END) if one]
 
 
 def _plain(message: dict[str, object]) -> dict[str, object]:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Any
 
+import msgspec
 import pytest
 from msgspec.structs import replace
+from websockets.asyncio.client import connect
 from websockets.frames import Frame, Opcode
 
 from tertulia.ids import new_uuid
-from tests.integration.hub.harness import SETTINGS, CallRefused, Fleet, PlainClient, Worker
-from tests.integration.hub.signalr import connect_signalr
+from tertulia.signalr.framing import with_length
+from tertulia.sockets import outgoing
+from tests.integration.hub.harness import ANSWER, SETTINGS, CallRefused, Fleet, PlainClient, Worker
+from tests.integration.hub.signalr import connect_signalr, negotiated
 
 BURST = 100
 OFFER = "v=0\r\n" + "a=" + "x" * 39_000
@@ -129,18 +134,79 @@ async def test_calls_that_came_before_the_seat_are_counted_when_they_are_carried
     assert [("error" in answer) for answer in answers].count(False) == BURST - 59 - 25
 
 
-NESTED = "[" + "[]," * 8_000 + "0]"
+LONG = f'"{"x" * 24_000}"'
 """24,000 bytes: 7 calls."""
 
 
 async def test_a_frame_counts_by_its_bytes_whatever_is_in_it(fleet: Fleet, slow: Worker) -> None:
     client, _ = await fleet.join(slow, await fleet.room())
     for number in range(2, 17):
-        await client.send(f'{{"event":"KeepAlive","id":{number},"payload":{NESTED}}}')
+        await client.send(f'{{"event":"UpdateState","id":{number},"payload":{LONG}}}')
     codes = [(await client.frame(lambda frame, n=n: frame.get("replyTo") == n))["error"]["code"] for n in range(2, 17)]
     assert codes == ["invalid"] * 15
-    await client.send(f'{{"event":"KeepAlive","id":99,"payload":{NESTED}}}')
+    await client.send(f'{{"event":"UpdateState","id":99,"payload":{LONG}}}')
     await client.frame(_is_limited)
+
+
+LISTS: dict[str, Any] = {"isMuted": [[]] * 10_000}
+
+
+@pytest.mark.parametrize("dialect", ["plain", "signalr"])
+async def test_a_message_counts_by_the_lists_and_values_in_it(fleet: Fleet, slow: Worker, dialect: str) -> None:
+    room = await fleet.room()
+    client = await (slow.connect() if dialect == "plain" else connect_signalr(slow))
+    await client.call("JoinRoom", {"roomId": room, "token": fleet.token(room, new_uuid())})
+    with pytest.raises(CallRefused, match="invalid"):
+        await client.call("UpdateState", LISTS)
+    with pytest.raises(CallRefused, match="rate_limited"):
+        await client.call("UpdateState", {"isMuted": True})
+
+
+@pytest.mark.parametrize("dialect", ["plain", "signalr"])
+async def test_who_sends_more_than_they_may_is_not_read_for_a_moment(
+    fleet: Fleet, slow: Worker, dialect: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outgoing, "HOLD_SECONDS", 0.5)
+    room = await fleet.room()
+    client = await (slow.connect() if dialect == "plain" else connect_signalr(slow))
+    await client.call("JoinRoom", {"roomId": room, "token": fleet.token(room, new_uuid())})
+    began = 0.0
+    with pytest.raises(CallRefused, match="rate_limited"):
+        for _ in range(BURST):
+            began = time.monotonic()
+            await client.call("UpdateState", {"isMuted": True})
+    await client.call("KeepAlive")
+    assert time.monotonic() - began >= 0.5
+
+
+NUMBERS: dict[str, Any] = {"isMuted": [1] * 10_000}
+
+
+@pytest.mark.parametrize("many", [LISTS, NUMBERS])
+async def test_a_message_of_messagepack_counts_by_the_lists_and_values_in_it(
+    fleet: Fleet, slow: Worker, many: dict[str, Any]
+) -> None:
+    room = await fleet.room()
+    joining = {"roomId": room, "token": fleet.token(room, new_uuid())}
+    url = f"{slow.url}/hub?id={await negotiated(slow, stateful=False)}"
+    async with connect(url, compression=None) as socket:
+        await socket.send(b'{"protocol":"messagepack","version":1}\x1e')
+        for call, (event, payload) in enumerate((("JoinRoom", joining), ("UpdateState", many), ("UpdateState", {}))):
+            await socket.send(with_length(msgspec.msgpack.encode([1, {}, str(call), event, [payload]])))
+        said = b""
+        while b"rate_limited" not in said:
+            said = await asyncio.wait_for(socket.recv(decode=False), ANSWER)
+        assert msgspec.msgpack.decode(said[said.index(b"\x95") :])[2] == "2"
+
+
+async def test_what_came_before_the_seat_counts_by_the_lists_in_it_too(fleet: Fleet, slow: Worker) -> None:
+    room = await fleet.room()
+    client = await slow.connect()
+    await client.post("JoinRoom", {"roomId": room, "token": fleet.token(room, new_uuid())}, id=1)
+    await client.post("UpdateState", LISTS, id=2)
+    await client.post("UpdateState", {"isMuted": True}, id=3)
+    answers = [await client.frame(lambda frame, n=n: frame.get("replyTo") == n) for n in (1, 2, 3)]
+    assert [answer.get("error", {}).get("code") for answer in answers] == [None, "invalid", "rate_limited"]
 
 
 @pytest.mark.parametrize("opcode", [Opcode.PING, Opcode.PONG, Opcode.CONT])

@@ -9,6 +9,7 @@ import httpx
 import pytest
 from websockets.exceptions import InvalidStatus
 
+from tertulia.hub import hub
 from tertulia.ids import new_uuid
 from tertulia.sockets.lobby import MAX_MESSAGE, Lobby
 from tests.integration.hub.harness import CallRefused, Fleet, PlainClient, Worker
@@ -55,6 +56,27 @@ async def test_streams_and_polls_count_too(small: Worker) -> None:
 
 
 @pytest.mark.parametrize("dialect", ["plain", "signalr"])
+async def test_a_user_has_so_many_connections_those_that_have_left_too(
+    fleet: Fleet, worker: Worker, monkeypatch: pytest.MonkeyPatch, dialect: str
+) -> None:
+    monkeypatch.setattr(hub, "MOST_CONNECTIONS", 3)
+    room, user = await fleet.room(), new_uuid()
+    join = {"roomId": room, "token": fleet.token(room, user)}
+    left = [await _connected(worker, dialect) for _ in range(2)]
+    for client in left:
+        await client.call("JoinRoom", join)
+        await client.call("LeaveRoom")
+    seated, another = [await _connected(worker, dialect) for _ in range(2)]
+    await seated.call("JoinRoom", join)
+    with pytest.raises(CallRefused, match="rate_limited: you have 3 connections"):
+        await another.call("JoinRoom", join)
+    await fleet.join(worker, room)
+    await left[0].call("JoinRoom", join)
+    await left[1].close()
+    await another.call("JoinRoom", join)
+
+
+@pytest.mark.parametrize("dialect", ["plain", "signalr"])
 async def test_a_large_message_before_joinroom_ends_the_connection(worker: Worker, dialect: str) -> None:
     client = await _connected(worker, dialect)
     await client.post("SendOffer", {"targetUserId": "sfu", "sdp": LARGE})
@@ -73,6 +95,21 @@ async def test_a_frame_that_never_ends_is_not_kept(worker: Worker) -> None:
     head = b"\x81\xff" + struct.pack("!Q", 250_000) + os.urandom(4)
     client.socket.transport.write(head + bytes(200_000))
     assert await client.closed() == 1009
+
+
+@pytest.mark.parametrize("dialect", ["plain", "signalr"])
+@pytest.mark.parametrize("fragments", [1, 3])
+async def test_nor_is_one_kept_behind_a_joinroom_whose_token_is_bad(
+    fleet: Fleet, worker: Worker, dialect: str, fragments: int
+) -> None:
+    client = await _connected(worker, dialect)
+    await client.post("JoinRoom", {"roomId": await fleet.room(), "token": "wrong"})
+    size = 240_000 // fragments
+    head = struct.pack("!Q", size + (fragments == 1)) + bytes(4)  # alone it is not whole, or they have no end
+    for number in range(fragments):
+        first = 0x81 if fragments == 1 else 0x00 if number else 0x01
+        client.socket.transport.write(bytes((first, 0xFF)) + head + bytes(size))
+    assert await client.closed() in (1009, 1000)
 
 
 @pytest.mark.parametrize("dialect", ["plain", "signalr"])
@@ -106,4 +143,5 @@ async def test_a_token_that_is_not_ours_makes_no_room_for_large_messages(worker:
     with pytest.raises(CallRefused, match="bad_token"):
         await client.call("JoinRoom", {"roomId": new_uuid(), "token": "x"})
     await client.post("SendOffer", {"targetUserId": "sfu", "sdp": LARGE})
-    assert await client.closed() == (1009 if dialect == "plain" else 1000)  # after a Close that says why
+    assert await client.closed() in (1009, 1000)
+    assert dialect == "plain" or "close" in client.frames[-1]  # which says why

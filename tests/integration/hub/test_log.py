@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Iterator, MutableMapping
 from typing import Any
@@ -15,6 +14,7 @@ from websockets.exceptions import InvalidStatus
 from tertulia.ids import new_uuid
 from tests.integration.hub.harness import Fleet, PlainClient, Worker
 from tests.integration.hub.signalr import END, connect_signalr, negotiated
+from tests.waiting import until
 
 Logs = list[MutableMapping[str, Any]]
 
@@ -89,9 +89,7 @@ async def test_streams_and_polls(fleet: Fleet, worker: Worker, logs: Logs, accep
             posted = await http.post(hub(worker), params={"id": token}, content=body)
             (routine,) = events(logs, "http", "debug")
             assert routine["request"] == posted.headers["X-Request-Id"]
-            async with asyncio.timeout(10):
-                while not (seated := events(logs, "a participant is seated")):
-                    await asyncio.sleep(0.01)
+            seated = await until(lambda: events(logs, "a participant is seated"))
             assert seated[0]["connection"] == begun["connection"]
         refused = await http.get(hub(worker))
         assert (refused.status_code, events(logs, "http")[-1]["status"]) == (400, 400)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import pytest
 from msgspec import structs
@@ -12,18 +13,29 @@ from tertulia.ids import RoomId, TenantId, UserId, new_uuid
 from tertulia.room import commands
 from tertulia.room.quotas import Quotas
 from tertulia.state import keys
+from tertulia.state.clock import redis_ms
+from tertulia.tokens import Admission
 from tests.integration.hub.harness import SETTINGS, CallRefused, Fleet, Worker
+from tests.waiting import until_answered
 
 
 async def counted(fleet: Fleet) -> int:
     key = keys.tenant_keys(TenantId(fleet.tenant)).seats
-    return int(await fleet.redis.call(key, "ZCARD", key))
+    return int(await fleet.redis.call(key, "ZCOUNT", key, f"({await redis_ms(fleet.redis, key)}", "+inf"))
 
 
-async def until(fleet: Fleet, count: int) -> None:
-    async with asyncio.timeout(10):
-        while await counted(fleet) != count:
-            await asyncio.sleep(0.01)
+async def until_counted(fleet: Fleet, count: int) -> None:
+    async def are_counted() -> bool:
+        return await counted(fleet) == count
+
+    await until_answered(are_counted)
+
+
+async def run_out(fleet: Fleet) -> None:
+    """The time for which each seat is counted is over."""
+    key = keys.tenant_keys(TenantId(fleet.tenant)).seats
+    for seat in await fleet.redis.call(key, "ZRANGE", key, "0", "-1"):
+        await fleet.redis.call(key, "ZADD", key, "XX", "0", seat)
 
 
 async def refusal(fleet: Fleet, worker: Worker, room: str, user: str | None = None) -> str:
@@ -57,27 +69,39 @@ async def test_who_leaves_or_is_removed_makes_room_and_a_member_may_come_back(fl
     assert await refusal(fleet, worker, other) == "quota_exceeded"
     await fleet.join(worker, room, bob)
     await ann.call("LeaveRoom")
-    await until(fleet, 1)
+    await until_counted(fleet, 1)
     cyn, _ = await fleet.join(worker, other)
     assert await refusal(fleet, worker, room) == "quota_exceeded"
     await worker.hub.remove_participant(RoomId(room), UserId(bob))
-    await until(fleet, 1)
+    await until_counted(fleet, 1)
     await worker.hub.end_room(RoomId(other), "ended")
-    await until(fleet, 0)
+    await until_counted(fleet, 0)
 
 
 async def test_who_is_in_a_meeting_stays_counted_and_who_did_not_get_in_does_not(fleet: Fleet) -> None:
-    quick = await fleet.worker(structs.replace(SETTINGS, keep_alive=0.3))
+    quick = await fleet.worker(structs.replace(SETTINGS, keep_alive=2))
     await fleet.quotas(Quotas(people=2))
     full, free = await fleet.room(max_participants=1), await fleet.room()
-    ann, _ = await fleet.join(quick, full)
+    await fleet.join(quick, full)
     assert await refusal(fleet, quick, full) == "room_full"
-    assert await counted(fleet) == 2
-    for _ in range(12):  # four times as long as a seat is counted
-        await ann.call("KeepAlive")
-        await asyncio.sleep(0.15)
+    await until_counted(fleet, 1)
+    await run_out(fleet)
+    await until_counted(fleet, 1)
     await fleet.join(quick, free)
     assert await refusal(fleet, quick, free) == "quota_exceeded"
+
+
+async def test_who_was_removed_is_not_counted_when_they_try_to_come_back(fleet: Fleet, worker: Worker) -> None:
+    await fleet.quotas(Quotas(people=2))
+    room, bob = await fleet.room(), new_uuid()
+    await fleet.join(worker, room)
+    token = fleet.token(room, bob, admission=Admission(int(time.time() * 1000)))
+    await (await worker.connect()).call("JoinRoom", {"roomId": room, "token": token})
+    await worker.hub.remove_participant(RoomId(room), UserId(bob))
+    await until_counted(fleet, 1)
+    again = await worker.connect()
+    assert await again.refused("JoinRoom", {"roomId": room, "token": token}) == "bad_token"
+    await until_counted(fleet, 1)
 
 
 async def test_people_in_one_room(fleet: Fleet, worker: Worker) -> None:

@@ -15,16 +15,19 @@ from tertulia.room.answers import RoomSummary
 from tertulia.state import keys
 from tests.integration import servers
 from tests.integration.hub.harness import SETTINGS, Fleet
+from tests.waiting import until_answered
 
 QUICK = replace(SETTINGS, empty_room=0.3, reap=0.2, keep_alive=0.4)
 
 
 async def _status(fleet: Fleet, room: str, status: str) -> Room:
     """Wait until the room has that status; SQL has nothing to await."""
-    async with asyncio.timeout(10):
-        while (record := await fleet.directory.room(RoomId(room))).status != status:
-            await asyncio.sleep(0.02)
-    return record
+
+    async def found() -> Room | None:
+        record = await fleet.directory.room(RoomId(room))
+        return record if record.status == status else None
+
+    return await until_answered(found)
 
 
 async def _sessions(fleet: Fleet, room: str) -> list[Session]:

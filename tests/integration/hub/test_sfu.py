@@ -78,7 +78,7 @@ async def test_offers_answers_and_candidates_go_to_the_node(fleet: Fleet, node: 
     for candidate in ("candidate:1", {"candidate": "candidate:2", "sdpMid": "0"}, "", None):
         await ann.call("SendIceCandidate", {"targetUserId": "sfu", "candidate": candidate})
         await node.command(commands.Candidate, candidate=candidate or "", transport=transport)
-    view = {"videos": [{"userId": user, "source": "screen", "maxHeight": 720}]}
+    view = {"videos": [{"userId": user.upper(), "source": "screen", "maxHeight": 720}]}
     await ann.call("SetView", view)
     [video] = (await node.command(commands.View)).videos
     assert (video.user_id, video.source, video.max_height) == (user, "screen", 720)

@@ -5,42 +5,30 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
 from msgspec.structs import replace
+from structlog.testing import capture_logs
 
-from tertulia import times
 from tertulia.contract.settings import SettingsChange
 from tertulia.db.admissions import Record
-from tertulia.db.models import Invite
 from tertulia.errors import Unavailable
-from tertulia.hub import clock, steps
+from tertulia.hub import answering, clock, steps
 from tertulia.ids import RoomId, TenantId, UserId, new_uuid
 from tertulia.room import messages
 from tertulia.room.messages import SettingsMessage
 from tertulia.room.quotas import Quotas
 from tertulia.room.records import SharedRecord
 from tertulia.state import keys
-from tertulia.tokens import Admission, InviteClaims
 from tests.integration.hub.harness import ANSWER, SETTINGS, Fleet, Worker
-
-SLOW = 1.5
-"""Seconds: slow, but not yet away."""
+from tests.waiting import until, until_answered
 
 
-def slow_down(fleet: Fleet, patch: pytest.MonkeyPatch) -> asyncio.Event:
-    """Set when it has answered."""
-    record, answered = fleet.admissions.record, asyncio.Event()
-
-    async def slow(*asked: Any) -> Record:
-        await asyncio.sleep(SLOW)
-        found = await record(*asked)
-        answered.set()
-        return found
-
-    patch.setattr(fleet.admissions, "record", slow)
-    return answered
+def never_away(patch: pytest.MonkeyPatch) -> None:
+    """SQL that does not answer is slow, for as long as anybody waits."""
+    patch.setattr(answering, "UNANSWERED", 2 * ANSWER)
 
 
 async def hang(*asked: Any) -> Record:
@@ -80,36 +68,12 @@ async def away(*asked: Any) -> Record:
 
 async def kept(fleet: Fleet, room: str, **settings: str) -> None:
     """Wait until the record in Redis has these settings."""
-    async with asyncio.timeout(ANSWER):
-        while True:
-            known = await fleet.state.record(RoomId(room))
-            if known is not None and all(getattr(known.settings, k) == v for k, v in settings.items()):
-                return
-            await asyncio.sleep(0.01)
 
+    async def are_known() -> bool:
+        known = await fleet.state.record(RoomId(room))
+        return known is not None and all(getattr(known.settings, k) == v for k, v in settings.items())
 
-async def guest(fleet: Fleet, room: str) -> tuple[UserId, str]:
-    """A user whom an invite has made, and their token."""
-    now, tenant, user = times.from_seconds(time.time()), TenantId(fleet.tenant), UserId(new_uuid())
-    invite = Invite(
-        id=new_uuid(),
-        room_id=RoomId(room),
-        role="attendee",
-        made_by=None,
-        maker_admitted_at=None,
-        key_id=None,
-        created_at=now,
-        expires_at=times.from_seconds(time.time() + 3600),
-        max_uses=None,
-        uses=0,
-        revoked_at=None,
-        code_hash=None,
-        password_hash=None,
-    )
-    await fleet.invites.create(invite)
-    claims = InviteClaims(invite.id, invite.room_id, invite.role, tenant, int(time.time()) + 3600)
-    await fleet.invites.use(claims, new_uuid(), user, "Guest", now)
-    return user, fleet.token(room, user, admission=Admission(int(time.time() * 1000), is_guest=True))
+    await until_answered(are_known)
 
 
 async def test_a_slow_database_lets_nobody_in_who_is_banned(
@@ -117,16 +81,20 @@ async def test_a_slow_database_lets_nobody_in_who_is_banned(
 ) -> None:
     room = await fleet.room()
     ann, user = await fleet.join(worker, room)
-    banned, token = await guest(fleet, room)
-    await fleet.invites.ban(TenantId(fleet.tenant), banned, times.from_seconds(time.time()))
-    slow_down(fleet, monkeypatch)
+    banned, token = await fleet.guest(room)
+    await fleet.ban(banned)
+    never_away(monkeypatch)
+    held = Held(fleet, monkeypatch)
     client = await worker.connect()
-    assert await client.refused("JoinRoom", {"roomId": room, "token": token}) == "bad_token"
+    refusal = asyncio.create_task(client.refused("JoinRoom", {"roomId": room, "token": token}))
+    await held.began()
     await ann.cut()
-    began = time.monotonic()
+    # Who has a seat does not wait for it.
     back, _ = await fleet.join(worker, room, user, resumeToken=ann.result["resumeToken"], received=0)
-    assert time.monotonic() - began < SLOW, "who has a seat does not wait for it"
     assert "missed" not in back.result
+    assert not refusal.done()
+    held.let_go()
+    assert await refusal == "bad_token"
     # What is known to be void stays so while the database is away.
     monkeypatch.setattr(fleet.admissions, "record", away)
     assert await client.refused("JoinRoom", {"roomId": room, "token": token}) == "bad_token"
@@ -137,9 +105,16 @@ async def test_changed_settings_are_waited_for(fleet: Fleet, worker: Worker, mon
     room = await fleet.room()
     ann, _ = await fleet.join(worker, room)
     await fleet.directory.change_settings(None, RoomId(room), SettingsChange(locked=True))
-    slow_down(fleet, monkeypatch)
+    never_away(monkeypatch)
+    held = Held(fleet, monkeypatch)
     client = await worker.connect()
-    assert await client.refused("JoinRoom", {"roomId": room, "token": fleet.token(room, new_uuid())}) == "room_locked"
+    joining = {"roomId": room, "token": fleet.token(room, new_uuid())}
+    refusal = asyncio.create_task(client.refused("JoinRoom", joining))
+    await held.began()
+    await asyncio.wait([refusal], timeout=2 * steps.PATIENCE)
+    assert not refusal.done()
+    held.let_go()
+    assert await refusal == "room_locked"
     # Another worker has changed them, and says so.
     await fleet.directory.change_settings(None, RoomId(room), SettingsChange(locked=False, chat="host"))
     message = messages.encode(SettingsMessage(origin="another"))
@@ -186,8 +161,8 @@ async def test_a_reading_that_failed_lets_nobody_in_who_is_banned(
 ) -> None:
     room = await fleet.room()
     await fleet.join(worker, room)
-    banned, token = await guest(fleet, room)
-    await fleet.invites.ban(TenantId(fleet.tenant), banned, times.from_seconds(time.time()))
+    banned, token = await fleet.guest(room)
+    await fleet.ban(banned)
     await away_once(fleet, worker, await fleet.room(), monkeypatch)
     client = await worker.connect()
     assert await client.refused("JoinRoom", {"roomId": room, "token": token}) == "bad_token"
@@ -244,22 +219,25 @@ async def test_a_database_that_hangs_keeps_nobody_from_a_running_meeting(
 ) -> None:
     room = await fleet.room()
     await fleet.join(worker, room)
-    monkeypatch.setattr(fleet.admissions, "record", hang)
-    began = time.monotonic()
-
-    async def come(after: float) -> float:
-        await asyncio.sleep(after)
-        await fleet.join(worker, room)
-        return time.monotonic() - began
-
-    assert max(await asyncio.gather(come(0), come(1))) < 3
+    held = Held(fleet, monkeypatch)
+    first = asyncio.create_task(fleet.join(worker, room))
+    await held.began()
+    second = asyncio.create_task(fleet.join(worker, room))
+    await held.began()
+    await asyncio.gather(first, second)
     monkeypatch.setattr(steps, "PATIENCE", 2 * ANSWER)  # of no effect: it is known to be away, and asked already
-    await come(0)
+    await fleet.join(worker, room)
+
+
+async def hang_until_the_deadline(*asked: Any) -> None:
+    """As the directory's own deadline has it, but sooner."""
+    await asyncio.sleep(0.2)
+    raise Unavailable("the database does not answer")
 
 
 def stop_sql(fleet: Fleet, patch: pytest.MonkeyPatch) -> None:
     patch.setattr(fleet.admissions, "record", hang)
-    patch.setattr(fleet.directory, "open_session", hang)
+    patch.setattr(fleet.directory, "open_session", hang_until_the_deadline)
 
 
 async def test_a_worker_that_does_not_know_the_room_takes_back_who_has_a_seat(
@@ -269,12 +247,11 @@ async def test_a_worker_that_does_not_know_the_room_takes_back_who_has_a_seat(
     ann, user = await fleet.join(worker, room, isMuted=False)
     bob, other_user = await fleet.join(worker, room)
     stop_sql(fleet, monkeypatch)
+    never_away(monkeypatch)
     await worker.die()
     other = await fleet.worker()
-    began = time.monotonic()
     back, _ = await fleet.join(other, room, user, resumeToken=ann.result["resumeToken"])
     await fleet.join(other, room, other_user)
-    assert time.monotonic() - began < 4
     assert back.result["settings"] == ann.result["settings"]
     assert await back.call("KeepAlive") == {}
     await bob.close()
@@ -365,6 +342,54 @@ async def test_a_record_that_redis_did_not_take_is_written_again(fleet: Fleet, m
     await kept(fleet, room, chat="host")
 
 
+async def test_it_is_said_once_that_records_are_not_in_redis_and_once_that_they_are(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clock, "RECORDS_EVERY", 0.05)
+    worker = await fleet.worker()
+    rooms = [await fleet.room(), await fleet.room()]
+    for room in rooms:
+        await fleet.join(worker, room)
+    keep_record, tries, refused = worker.rooms.keep_record, itertools.count(), asyncio.Event()
+
+    async def refuse(of: RoomId, record: SharedRecord) -> None:
+        if next(tries) == 9:
+            refused.set()
+        raise Unavailable("out of memory")
+
+    monkeypatch.setattr(worker.rooms, "keep_record", refuse)
+    with capture_logs() as logs:
+        for room in rooms:
+            changed = await fleet.directory.change_settings(None, RoomId(room), SettingsChange(chat="host"))
+            await worker.hub.settings_changed(RoomId(room), changed.settings)
+        await asyncio.wait_for(refused.wait(), ANSWER)
+        monkeypatch.setattr(worker.rooms, "keep_record", keep_record)
+        over = {"event": "the records of all rooms are in Redis again", "log_level": "info"}
+        await until(lambda: over in logs)
+    assert [log["error"] for log in logs if log["event"].startswith("records of rooms")] == ["out of memory"]
+
+
+async def test_it_is_said_once_that_sql_cannot_be_read_and_once_that_it_can(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clock, "QUOTAS_EVERY", 0.02)
+    worker = await fleet.worker()
+    await fleet.join(worker, await fleet.room())
+    quotas, tries, failed = fleet.directory.quotas, itertools.count(), asyncio.Event()
+
+    async def fail(tenants: Iterable[TenantId]) -> dict[TenantId, Quotas]:
+        if next(tries) == 4:
+            failed.set()
+        raise Unavailable("the database does not answer")
+
+    with capture_logs() as logs:
+        monkeypatch.setattr(fleet.directory, "quotas", fail)
+        await asyncio.wait_for(failed.wait(), ANSWER)
+        monkeypatch.setattr(fleet.directory, "quotas", quotas)
+        await until(lambda: {"event": "works again", "log_level": "info", "work": "Clock._read_quotas"} in logs)
+    assert [log["event"] for log in logs if log.get("work")] == ["will be tried again until it works", "works again"]
+
+
 async def test_changed_quotas_are_in_the_record(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(clock, "RECORDS_EVERY", 0.05)
     monkeypatch.setattr(clock, "QUOTAS_EVERY", 0.05)
@@ -372,9 +397,12 @@ async def test_changed_quotas_are_in_the_record(fleet: Fleet, monkeypatch: pytes
     room = await fleet.room()
     await fleet.join(worker, room)
     await fleet.quotas(Quotas(people=7))
-    async with asyncio.timeout(ANSWER):
-        while (known := await fleet.state.record(RoomId(room))) is None or known.quotas.people != 7:
-            await asyncio.sleep(0.01)
+
+    async def are_in_the_record() -> bool:
+        known = await fleet.state.record(RoomId(room))
+        return known is not None and known.quotas.people == 7
+
+    await until_answered(are_in_the_record)
 
 
 async def test_a_meeting_is_told_of_changed_settings_before_they_are_read_again(
@@ -389,3 +417,48 @@ async def test_a_meeting_is_told_of_changed_settings_before_they_are_read_again(
     await held.began()
     held.let_go()
     await kept(fleet, room, chat="host")
+
+
+@pytest.mark.parametrize("by", ["REST", "a host"])
+async def test_each_worker_reads_changed_settings_once(
+    fleet: Fleet, worker: Worker, monkeypatch: pytest.MonkeyPatch, by: str
+) -> None:
+    room = await fleet.room()
+    ann, _ = await fleet.join(worker, room, role="host")
+    bob, _ = await fleet.join(await fleet.worker(), room)
+    held = Held(fleet, monkeypatch)
+    held.let_go()
+    if by == "REST":
+        changed = await fleet.directory.change_settings(None, RoomId(room), SettingsChange(share="host"))
+        await worker.hub.settings_changed(RoomId(room), changed.settings)
+    else:
+        await ann.call("ChangeSettings", {"settings": {"share": "host"}})
+    for sender, other in ((ann, bob), (bob, ann)):  # behind the change, on the channel
+        await sender.call("SendChat", {"text": "done"})
+        await other.event("ChatMessage")
+    await kept(fleet, room, share="host")
+    assert held.count == 2
+
+
+async def test_changed_settings_of_a_room_without_members_here_are_in_its_record(fleet: Fleet, worker: Worker) -> None:
+    room = await fleet.room()
+    ann, _ = await fleet.join(await fleet.worker(), room)
+    await ann.call("LeaveRoom")
+    changed = await fleet.directory.change_settings(None, RoomId(room), SettingsChange(share="host"))
+    await worker.hub.settings_changed(RoomId(room), changed.settings)
+    await kept(fleet, room, share="host")
+
+
+async def test_it_is_said_once_that_rooms_are_joined_by_what_was_last_read(
+    fleet: Fleet, worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room = await fleet.room()
+    await fleet.join(worker, room)
+    with capture_logs() as logs:
+        with monkeypatch.context() as patch:
+            patch.setattr(fleet.admissions, "record", away)
+            for _ in range(3):
+                await fleet.join(worker, room)
+        await fleet.join(worker, room)
+    said = ["rooms are joined by what was last read", "rooms are read again when they are joined"]
+    assert [log["event"] for log in logs if log["event"].startswith("rooms are")] == said

@@ -27,6 +27,7 @@ from tests.integration import servers
 from tests.recordings.sending import Network, Peer
 from tests.recordings.stage import picture, sound
 from tests.recordings.writing import WrittenPart
+from tests.waiting import until
 
 PATIENCE = 90.0
 """Seconds in which a film of some seconds has to be ready, a lease that has to run out first included."""
@@ -87,11 +88,7 @@ class Studio:
         return await self.rows.find(row.room_id, row.id)
 
     async def until(
-        self,
-        row: Recording,
-        holds: Callable[[Recording], object],
-        *recorders: servers.Server,
-        patience: float = PATIENCE,
+        self, row: Recording, holds: Callable[[Recording], object], *recorders: servers.Server
     ) -> Recording:
         """Wait until the row is so."""
         end = time.monotonic() + PATIENCE
@@ -107,9 +104,7 @@ class Studio:
 
     async def until_cleared(self, row: Recording, patience: float = PATIENCE) -> None:
         """Wait until nothing local is left of it."""
-        async with asyncio.timeout(patience):
-            while (self.recordings / row.id).exists():
-                await asyncio.sleep(0.02)
+        await until(lambda: not (self.recordings / row.id).exists(), patience)
 
     @contextmanager
     def recorder(self, **settings: str) -> Iterator[servers.Server]:

@@ -26,6 +26,8 @@ from tests.processes import tree
 
 PATIENCE = 120.0
 SKEW = 0.040
+TOLD = 0.3
+"""Seconds by which a busy machine may tell a client late that recording is on, or off."""
 LOST = 2.0
 """Seconds that kill -9 of a node may cost."""
 
@@ -127,7 +129,7 @@ async def test_a_meeting_of_two_is_recorded(dev: servers.Tertulia, tmp_path: Pat
         film = await api.ready()
     assert film["id"] == started["id"]
     seen = await api.download(film, tmp_path / "film.mp4")
-    assert film["duration"] == pytest.approx(ended - began, abs=0.1)
+    assert film["duration"] == pytest.approx(ended - began, abs=TOLD)
     assert seen.duration == pytest.approx(film["duration"], abs=0.1)
     assert len(seen.flashes) == pytest.approx(12, abs=1)
     assert len(seen.beeps) == pytest.approx(12, abs=1)
@@ -171,7 +173,7 @@ async def test_a_node_that_is_killed_costs_two_seconds_and_no_second_film(
         film = await api.ready()
     assert film["id"] == started["id"]
     seen = await api.download(film, tmp_path / "film.mp4")
-    assert film["duration"] == pytest.approx(ended - began, abs=0.1)
+    assert film["duration"] == pytest.approx(ended - began, abs=TOLD)
     before = [flash for flash in seen.flashes if flash < killed - began]
     after = [flash for flash in seen.flashes if flash > back - began]
     assert max(before) > killed - began - LOST - 1.0, (killed - began, seen)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import fcntl
 import io
 import os
@@ -16,7 +15,7 @@ import pytest
 from tertulia.db.access import Access
 from tertulia.db.deletions import Deletions
 from tertulia.db.jobs import Jobs
-from tertulia.db.models import Made
+from tertulia.db.models import Deletion, Made
 from tertulia.db.recording_keys import RecordingKeys
 from tertulia.db.recording_rows import directory_of
 from tertulia.errors import StorageError
@@ -31,6 +30,7 @@ from tertulia.recorder.sweeping import Sweeper
 from tertulia.storage import SealedStorage, open_storage
 from tests.integration.recorder.store import Faulty
 from tests.integration.recorder.studio import Studio, being_written, now
+from tests.waiting import until, until_answered
 
 
 def sweeper(studio: Studio) -> Sweeper:
@@ -47,6 +47,18 @@ def stored(studio: Studio) -> set[Path]:
     return {path for path in (studio.directory / "storage").rglob("*") if path.is_file()}
 
 
+async def due(studio: Studio) -> list[Deletion]:
+    """The deletions that are not carried out yet."""
+    return await Deletions(studio.database).due(now() + timedelta(days=1))
+
+
+async def until_deleted(studio: Studio) -> None:
+    async def is_done() -> bool:
+        return not await due(studio)
+
+    await until_answered(is_done)
+
+
 async def test_what_is_deleted_is_gone_from_sql_storage_and_disk(local: Studio) -> None:
     row, kept = await local.recorded(2.0), await local.recorded(2.0)
     with local.recorder() as recorder:
@@ -55,11 +67,9 @@ async def test_what_is_deleted_is_gone_from_sql_storage_and_disk(local: Studio) 
         await local.until_cleared(kept)
         local.write_part(row, 1.0, node="late")
         await local.rows.delete(row.room_id, row.id, now())
-        async with asyncio.timeout(30):
-            while any(row.id in str(path) for path in stored(local)) or (local.recordings / row.id).exists():
-                await asyncio.sleep(0.05)
-            while await Deletions(local.database).due(now() + timedelta(days=1)):
-                await asyncio.sleep(0.05)
+        await until(lambda: not any(row.id in str(path) for path in stored(local)))
+        await local.until_cleared(row)
+        await until_deleted(local)
     assert any(kept.id in str(path) for path in stored(local))
 
 
@@ -71,12 +81,12 @@ async def test_what_is_being_written_is_deleted_when_its_writer_has_ended(local:
         await local.rows.delete(row.room_id, row.id, now())
         await sweep.delete()
         assert part.exists()
-        (deletion,) = await Deletions(local.database).due(now() + timedelta(days=1))
+        (deletion,) = await due(local)
         assert deletion.error == "its raw files are still being written"
     await Deletions(local.database).failed(deletion, "", now())
     await sweep.delete()
     assert not part.exists()
-    assert await Deletions(local.database).due(now() + timedelta(days=1)) == []
+    assert await due(local) == []
 
 
 async def test_storage_that_fails_is_asked_again(remote: Studio, proxy: Faulty) -> None:
@@ -87,12 +97,13 @@ async def test_storage_that_fails_is_asked_again(remote: Studio, proxy: Faulty) 
         proxy.become("refuse")
         await remote.rows.delete(row.room_id, row.id, now())
         await proxy.seen.wait()
-        async with asyncio.timeout(30):
-            while not any(it.error for it in await Deletions(remote.database).due(now() + timedelta(days=1))):
-                await asyncio.sleep(0.05)
-            proxy.become("pass")
-            while await Deletions(remote.database).due(now() + timedelta(days=1)):
-                await asyncio.sleep(0.05)
+
+        async def has_failed() -> bool:
+            return any(it.error for it in await due(remote))
+
+        await until_answered(has_failed)
+        proxy.become("pass")
+        await until_deleted(remote)
 
 
 async def test_what_is_wrong_with_one_keeps_no_other(local: Studio) -> None:
@@ -109,7 +120,7 @@ async def test_what_is_wrong_with_one_keeps_no_other(local: Studio) -> None:
     for row in (wrong, right):
         await local.rows.delete(row.room_id, row.id, now())
     await Sweeper(local.database, storage, local.recordings).delete()
-    left = await Deletions(local.database).due(now() + timedelta(days=1))
+    left = await due(local)
     assert {deletion.recording_id for deletion in left} == {wrong.id}
     assert "a file of their own" in (left[0].error or "")
 

@@ -63,6 +63,19 @@ async def test_what_is_published_after_the_return_of_subscribe_arrives_in_order(
         assert inbox.gaps.empty()
 
 
+async def test_what_was_published_before_the_end_arrives(redis_url: str, channels: Channels) -> None:
+    inboxes = {keys.room_events(new_room()): Inbox() for _ in range(20)}
+    await asyncio.gather(*(channels.subscribe(name, i.on_message, i.on_gap) for name, i in inboxes.items()))
+    redis = await connect_redis(redis_url)  # in a cluster, to one server as yet
+    leaving = Channels(redis)
+    for name in inboxes:
+        leaving.publish(name, b"goodbye")
+    await leaving.close()
+    await redis.close()
+    for inbox in inboxes.values():
+        assert await inbox.next() == b"goodbye"
+
+
 async def test_a_message_goes_behind_the_calls_made_before(redis: Redis, channels: Channels) -> None:
     room, inbox = new_room(), Inbox()
     name = keys.room_events(room)

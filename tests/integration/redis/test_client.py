@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from tertulia.dev import valkey
 from tertulia.errors import ConfigError, Unavailable
@@ -122,6 +123,30 @@ async def test_too_many_calls_are_refused_at_once(tmp_path: Path) -> None:
             assert set(await asyncio.gather(*calls)) == {b"PONG"}
 
 
+async def test_that_messages_are_lost_is_logged_once_and_that_they_arrive_again(tmp_path: Path) -> None:
+    with servers.redis(tmp_path) as (process, url):
+        async with connected(url, call_seconds=0.3) as redis:
+            process.signal(signal.SIGSTOP)
+            with capture_logs() as logs:
+                for _ in range(2):
+                    first = redis.call("x", "PING")
+                    for _ in range(server.MAX_CALLS - 1):
+                        redis.post("x", "PING")
+                    for _ in range(3):
+                        with pytest.raises(Unavailable, match="too many"):
+                            redis.post("x", "PING")
+                    with pytest.raises(Unavailable, match="lost|reached"):
+                        await first
+                process.signal(signal.SIGCONT)
+                async with asyncio.timeout(20):
+                    await until_it_answers(redis)
+                for _ in range(3):
+                    redis.post("x", "PING")
+                await redis.call("x", "PING")
+            about = [log["event"] for log in logs if "messages" in log["event"]]
+            assert about == ["messages to Redis are lost", "messages to Redis arrive again"]
+
+
 async def test_too_large_calls_are_refused_at_once(tmp_path: Path) -> None:
     with servers.redis(tmp_path) as (_, url):
         async with connected(url) as redis:
@@ -135,6 +160,30 @@ async def test_after_close_calls_are_refused(redis_server: tuple[servers.Server,
         pass
     with pytest.raises(Unavailable, match="closed"):
         await redis.call("x", "PING")
+
+
+async def test_that_messages_are_refused_after_close_is_no_loss(redis_server: tuple[servers.Server, str]) -> None:
+    async with connected(redis_server[1]) as redis:
+        pass
+    with capture_logs() as logs, pytest.raises(Unavailable, match="closed"):
+        redis.post("x", "PING")
+    assert logs == []
+
+
+async def test_a_close_that_is_cancelled_closes_all_the_same(tmp_path: Path) -> None:
+    with servers.redis(tmp_path) as (process, url):
+        redis = await connect_redis(url)
+        process.signal(signal.SIGSTOP)
+        redis.post("x", "PING")
+        call = redis.call("x", "PING")
+        closing = asyncio.create_task(redis.close())
+        await asyncio.sleep(0)
+        closing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await closing
+        with pytest.raises(Unavailable, match="closed|lost"):
+            await asyncio.wait_for(call, 1)
+        process.signal(signal.SIGCONT)
 
 
 # -- where to connect, and as whom ------------------------------------------------------------------------------------

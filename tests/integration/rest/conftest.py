@@ -24,13 +24,14 @@ from tertulia.db.access import Access
 from tertulia.db.engine import Database
 from tertulia.times import from_seconds
 from tests.integration import servers
+from tests.waiting import PATIENCE
 
 STUN = "stun:stun.example.org:3478"
 
 
-def run_command(settings: Mapping[str, str], *arguments: str) -> str:
-    """Run ``tertulia <arguments>`` to its end and give what it printed."""
-    done = subprocess.run(
+def run(settings: Mapping[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run ``tertulia <arguments>`` to its end."""
+    return subprocess.run(
         servers.tertulia_argv(*arguments),
         env=servers.tertulia_env(settings),
         capture_output=True,
@@ -38,6 +39,11 @@ def run_command(settings: Mapping[str, str], *arguments: str) -> str:
         timeout=60,
         check=False,
     )
+
+
+def run_command(settings: Mapping[str, str], *arguments: str) -> str:
+    """Run ``tertulia <arguments>`` to its end and give what it printed."""
+    done = run(settings, *arguments)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 
@@ -93,6 +99,20 @@ class Rest:
 
     def invite(self, room: str, role: str = "attendee", **more: Any) -> str:
         return str(self.ok("POST", f"/v1/rooms/{room}/invites", {"role": role, **more}, 201)["inviteToken"])
+
+    def audited(
+        self, is_wanted: Callable[[dict[str, Any]], bool], count: int = 1, **query: Any
+    ) -> list[dict[str, Any]]:
+        """The entries of the audit log that are wanted, the oldest first, once there are so many: they are written a
+        moment later."""
+        end = time.monotonic() + PATIENCE
+        while True:
+            items = self.ok("GET", "/v1/audit", params={"limit": 100, **query})["items"]
+            found = [item for item in reversed(items) if is_wanted(item)]
+            if len(found) >= count:
+                return found
+            assert time.monotonic() < end, found
+            time.sleep(0.02)  # another process: there is nothing to await
 
     @contextmanager
     def meeting(self, room: str, *users: str) -> Iterator[list[ClientConnection]]:

@@ -8,19 +8,7 @@ from pathlib import Path
 import pytest
 
 from tertulia.db.schema import HEAD
-from tests.integration import servers
-from tests.integration.rest.conftest import Rest, new_id, problem, run_command
-
-
-def run(settings: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        servers.tertulia_argv(*arguments),
-        env=servers.tertulia_env(settings),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+from tests.integration.rest.conftest import Rest, new_id, problem, run, run_command
 
 
 def test_a_key_is_shown_once_and_can_be_revoked(rest: Rest) -> None:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from tertulia.ids import RoomId
+from tertulia.state import keys
+from tests.integration import servers
 from tests.integration.rest.conftest import Rest, hub_call, new_id, next_frame
+from tests.integration.rest.test_rest_invites import guest
 
 
 def test_a_meeting_hears_of_changed_settings_and_the_lock_keeps_out_who_is_new(rest: Rest) -> None:
@@ -51,3 +55,19 @@ def test_a_role_given_in_the_meeting_holds_for_rest(rest: Rest) -> None:
         rest.ok("GET", path, key=token)
         hub_call(socket, "SetRole", {"targetUserId": guest, "role": "attendee"})
         rest.refused("GET", path, key=token, status=403, code="forbidden")
+
+
+def test_a_role_given_in_the_meeting_outlives_what_redis_knows(rest: Rest) -> None:
+    host, member = new_id(), new_id()
+    room = rest.room(host)
+    path = f"/v1/rooms/{room}/sessions"
+    co_host, theirs = guest(rest, room, "host")
+    ours = rest.token(room, member)
+    with rest.meeting(room, host) as [socket], rest.joined(room, theirs) as left, rest.joined(room, ours) as right:
+        hub_call(socket, "SetRole", {"targetUserId": co_host, "role": "attendee"})
+        hub_call(socket, "SetRole", {"targetUserId": member, "role": "host"})
+        servers.delete(rest.settings["TERTULIA_REDIS_URL"], *keys.room_keys(RoomId(room)))
+        for kept in (socket, left, right):
+            assert "result" in hub_call(kept, "KeepAlive")
+        rest.refused("GET", path, key=theirs, status=403, code="forbidden")
+        rest.ok("GET", path, key=ours)

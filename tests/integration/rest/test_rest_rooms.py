@@ -241,6 +241,17 @@ def test_the_name_is_for_this_meeting_and_the_record_keeps_its_own(rest: Rest) -
     assert rest.ok("GET", f"/v1/users/{user}")["displayName"] == "Ana"
 
 
+def test_a_renewed_token_keeps_the_name_and_the_region_unless_others_are_given(rest: Rest) -> None:
+    room = rest.room()
+    user = rest.ok("POST", "/v1/users", {"displayName": "Ana"}, 201)["id"]
+    path, token = f"/v1/rooms/{room}/join", rest.token(room, user, displayName="Boss", region="eu-west-1")
+    renewed = claims(rest.ok("POST", path, {"userId": user}, key=token)["token"])
+    assert (renewed["name"], renewed["region"]) == ("Boss", "eu-west-1")
+    other = {"userId": user, "displayName": "Zoë", "region": "us-east-1"}
+    renewed = claims(rest.ok("POST", path, other, key=token)["token"])
+    assert (renewed["name"], renewed["region"]) == ("Zoë", "us-east-1")
+
+
 @pytest.mark.parametrize(("given", "name"), [({}, "Guest"), ({"displayName": "Zoë 🙂"}, "Zoë 🙂")])
 def test_a_user_not_known_yet_is_made(rest: Rest, given: dict[str, str], name: str) -> None:
     user = new_id()

@@ -18,6 +18,7 @@ from typing import Any
 
 import httpx
 import pytest
+from msgspec.structs import replace
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
@@ -30,6 +31,7 @@ from tertulia.state.connection import connect_redis
 from tertulia.state.registry import sfu_nodes
 from tests.integration import servers
 from tests.integration.rest.conftest import Rest, Start, hub_call, new_id, problem, run_command, started
+from tests.integration.servers.child import START_SECONDS
 
 
 @pytest.fixture
@@ -130,7 +132,7 @@ async def test_without_any_the_sfu_nodes_are_the_stun_servers(tmp_path: Path, se
             assert answer.headers["retry-after"]
             redis = await connect_redis(url)
             node = Node(id=NodeId("n"), region="r", ip="192.0.2.7", ports=[40000], load=0, rooms=0, peers=0)
-            await sfu_nodes(redis).beat(node)
+            await sfu_nodes(redis).beat(replace(node, id=NodeId("m"), ports=[40001]), node)
             deadline = time.monotonic() + 10
             while (answer := rest.call("POST", f"/v1/rooms/{room}/join", {"userId": new_id()})).status_code == 503:
                 assert time.monotonic() < deadline
@@ -341,12 +343,19 @@ def workers(directory: Path, redis: str, count: int, environment: dict[str, str]
         yield rest
 
 
+@pytest.mark.parametrize(("key", "warnings"), [("", 1), ("4d" * 32, 0)])
+def test_without_a_master_key_it_warns(tmp_path: Path, rest_redis: str, key: str, warnings: int) -> None:
+    with workers(tmp_path, rest_redis, 1, {"TERTULIA_MASTER_KEY": key} if key else None) as rest:
+        assert rest.web.server.stop() == 0
+        assert rest.web.log().count("set TERTULIA_MASTER_KEY_FILE") == warnings
+
+
 @contextmanager
 def systemd(directory: Path) -> Iterator[tuple[socket.socket, dict[str, str]]]:
     """What hears a service's notifications, and the environment that names it."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as heard:
         heard.bind(str(directory / "notify"))
-        heard.settimeout(10)
+        heard.settimeout(START_SECONDS)
         yield heard, {"NOTIFY_SOCKET": str(directory / "notify"), "WATCHDOG_USEC": "1000000"}
 
 
@@ -393,7 +402,8 @@ def lives(client: ClientConnection) -> bool:
 
 
 def test_a_worker_that_crashes_is_started_again(tmp_path: Path, rest_redis: str) -> None:
-    with workers(tmp_path, rest_redis, 2) as rest, ExitStack() as stack:
+    patient = {"TERTULIA_JOIN_TIMEOUT_SECONDS": "300"}  # those who have not joined outlast the start of a worker
+    with workers(tmp_path, rest_redis, 2, patient) as rest, ExitStack() as stack:
         before = rest.web.workers
         sockets = [stack.enter_context(connect(rest.web.ws_url)) for _ in range(6)]
         assert connections(rest) == 6

@@ -18,6 +18,8 @@ from tests.integration.sfu.network import Network
 os.environ["WRTC_ALLOW_LOOPBACK"] = "1"  # before the first import
 import webrtc
 
+from tests.waiting import until, until_answered
+
 SECONDS = 20.0
 """Deadline of everything that is awaited here; on an idle machine all of it takes well under one second."""
 
@@ -53,10 +55,12 @@ class Desk:
     async def counted(self, done: Callable[[dict[str, int]], bool], worker: int = 0) -> dict[str, int]:
         """A worker's counters, when they are as wanted. They have no event of their own, and are published after what
         they count."""
-        async with asyncio.timeout(SECONDS):
-            while not done(stats := self.engine.stats()[worker]):
-                await asyncio.sleep(0.01)
-        return stats
+
+        def stats() -> dict[str, int] | None:
+            found = self.engine.stats()[worker]
+            return found if done(found) else None
+
+        return await until(stats)
 
 
 @asynccontextmanager
@@ -135,14 +139,10 @@ class Client:
             name=f"Name of {self.user_id}",
             recording=self.recording,
         )
-        async with asyncio.timeout(SECONDS):
-            while self.pc.signaling_state != "stable":
-                await asyncio.sleep(0.005)
+        await until(lambda: self.pc.signaling_state == "stable")
 
     async def connected(self) -> None:
-        async with asyncio.timeout(SECONDS):
-            while self.pc.connection_state != "connected":
-                await asyncio.sleep(0.005)
+        await until(lambda: self.pc.connection_state == "connected")
 
     async def inbound(self) -> list[Any]:
         """The statistics of each track that arrives."""
@@ -179,10 +179,10 @@ class Client:
         return str(report[report[selected].local_candidate_id].protocol)
 
     async def _until(self, done: Callable[[list[Any]], bool]) -> None:
-        # Statistics have no events.
-        async with asyncio.timeout(SECONDS):
-            while not done(await self.inbound()):
-                await asyncio.sleep(0.02)
+        async def is_done() -> bool:
+            return done(await self.inbound())
+
+        await until_answered(is_done)
 
     async def close(self) -> None:
         """Leave: the peer is closed on both sides."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from types import TracebackType
 from typing import Self
 
@@ -14,13 +15,13 @@ class _Upstream(asyncio.DatagramProtocol):
         self._way, self._client = way, client
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-        if not self._way.transport.is_closing():
-            self._way.transport.sendto(data, self._client)
+        self._way.arrived.append(time.monotonic())
+        _send(self._way.transport, data, self._client)
 
 
-def _send(transport: asyncio.DatagramTransport, data: bytes) -> None:
+def _send(transport: asyncio.DatagramTransport, data: bytes, to: tuple[str, int] | None = None) -> None:
     if not transport.is_closing():
-        transport.sendto(data)
+        transport.sendto(data, to)
 
 
 class _Way(asyncio.DatagramProtocol):
@@ -28,7 +29,8 @@ class _Way(asyncio.DatagramProtocol):
 
     transport: asyncio.DatagramTransport
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, arrived: list[float]) -> None:
+        self.arrived = arrived
         self._port = port
         self._upstreams: dict[tuple[str, int], asyncio.Future[asyncio.DatagramTransport]] = {}
 
@@ -57,6 +59,8 @@ class Network:
     """Give it the SFU's SDP, and the client will go through it."""
 
     def __init__(self) -> None:
+        self.arrived: list[float] = []
+        """When each datagram came from the SFU, by the monotonic clock."""
         self._way: _Way | None = None
         self._port = 0
 
@@ -77,7 +81,9 @@ class Network:
     async def open(self) -> None:
         """Another way, from other addresses."""
         loop = asyncio.get_running_loop()
-        _, self._way = await loop.create_datagram_endpoint(lambda: _Way(self._port), local_addr=("127.0.0.1", 0))
+        _, self._way = await loop.create_datagram_endpoint(
+            lambda: _Way(self._port, self.arrived), local_addr=("127.0.0.1", 0)
+        )
 
     async def through(self, sdp: str, port: int) -> str:
         """``sdp`` with this way as its only candidate."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 
 from tertulia.sfu import _sfu
-from tests.integration.sfu.desk import SECONDS, Client, Desk, desk
+from tests.integration.sfu.desk import Client, Desk, desk
+from tests.waiting import until
 
 TIMES = 1_000
 
@@ -28,9 +28,7 @@ async def come_and_go(d: Desk, number: int, sdp: str) -> None:
 
 async def settled(client: Client, user_id: str) -> str:
     """The SFU's last offer to ``client``, once it has ``user_id`` in it and is answered."""
-    async with asyncio.timeout(SECONDS):
-        while user_id not in client.remote_sdp or client.pc.signaling_state != "stable":
-            await asyncio.sleep(0.01)
+    await until(lambda: user_id in client.remote_sdp and client.pc.signaling_state == "stable")
     return client.remote_sdp
 
 

@@ -6,12 +6,14 @@ import asyncio
 import json
 import signal
 import socket
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
+from msgspec.structs import replace
 
 from tertulia.config import load
 from tertulia.errors import Unavailable
@@ -19,9 +21,10 @@ from tertulia.ids import NodeId, RecordingId, RoomId, SeatId, TenantId, Transpor
 from tertulia.redis.channels import Channels
 from tertulia.redis.client import Redis
 from tertulia.room import commands, messages
-from tertulia.room.placement import Node
-from tertulia.sfu import _sfu
+from tertulia.room.placement import GivenUp, Node
+from tertulia.sfu import _sfu, leases, overload
 from tertulia.sfu import node as sfu_node
+from tertulia.sfu import process as sfu_process
 from tertulia.sfu.agent import EngineEvent
 from tertulia.state import keys, registry
 from tertulia.state.connection import connect_redis
@@ -29,6 +32,7 @@ from tertulia.state.inflows import TenantInflows
 from tests.integration import servers
 from tests.integration.sfu.desk import SECONDS, Client
 from tests.integration.sfu.test_port import assert_stun_answers
+from tests.waiting import until, until_answered
 
 ROOM = RoomId(new_uuid())
 
@@ -44,20 +48,21 @@ def settings(redis_url: str, recordings: Path) -> dict[str, str]:
 
 
 async def the_node(redis: Redis, wanted: Callable[[Node], bool] = lambda node: True) -> Node:
-    """The one node of the registry, once it is there and as wanted. A registry has no events."""
-    async with asyncio.timeout(SECONDS):
-        while True:
-            alive = await registry.sfu_nodes(redis).alive()
-            if len(alive) == 1 and wanted(alive[0]):
-                return alive[0]
-            await asyncio.sleep(0.05)
+    """The first node of the registry, once it is there and as wanted. A registry has no events."""
+
+    async def found() -> Node | None:
+        alive = await registry.sfu_nodes(redis).alive()
+        return alive[0] if alive and wanted(alive[0]) else None
+
+    return await until_answered(found)
 
 
 class RoomChannel:
     """The hub's side: commands to the node, its messages to the client."""
 
     def __init__(self, channels: Channels, node: Node) -> None:
-        self._channels, self._node = channels, node
+        self.node = node
+        self._channels = channels
         self.messages: list[messages.EventMessage] = []
         self.back = asyncio.Event()
         """Set when the subscription is in force again after a loss."""
@@ -71,7 +76,7 @@ class RoomChannel:
 
     def command(self, command: commands.Command | bytes) -> None:
         data = command if isinstance(command, bytes) else commands.encode(command)
-        self._channels.publish(keys.sfu_commands(self._node.id), data)
+        self._channels.publish(keys.sfu_commands(self.node.id), data)
 
     async def next(self, event: str, where: Callable[[Any], bool] = lambda payload: True) -> Any:
         """The payload of the next such event, taken out; its address is checked."""
@@ -155,6 +160,10 @@ class _Engine:
     def __init__(self, member: Member) -> None:
         self._member = member
 
+    @property
+    def ports(self) -> list[int]:
+        return self._member.channel.node.ports
+
     def offer(
         self,
         room: RoomId,
@@ -179,11 +188,12 @@ class _Engine:
 async def test_a_node_registers_serves_and_says_goodbye(redis_url: str, server_dir: Path) -> None:
     async with hub(redis_url) as (redis, channels):
         with servers.tertulia_sfu(server_dir, settings=settings(redis_url, server_dir / "recordings")) as process:
-            node = await the_node(redis)
-            assert (node.region, node.ip, len(node.ports), node.rooms, node.peers) == ("eu-1", "127.0.0.1", 2, 0, 0)
-            assert not node.draining
-            for port in node.ports:
+            node, other = await registry.sfu_nodes(redis).alive()
+            for one in (node, other):
+                assert (one.region, one.ip, one.rooms, one.peers, one.draining) == ("eu-1", "127.0.0.1", 0, 0, False)
+                [port] = one.ports
                 await assert_stun_answers(port)
+            assert node.ports != other.ports
             async with room_channel(channels, node) as channel:
                 channel.command(b'{"op": "dance"}')
                 channel.command(b"\xff")
@@ -195,6 +205,7 @@ async def test_a_node_registers_serves_and_says_goodbye(redis_url: str, server_d
                     await member.connected()
                     await member.decodes(1)
                 await the_node(redis, lambda node: (node.rooms, node.peers) == (1, 2) and 0 < node.load <= 1)
+                assert (await registry.sfu_nodes(redis).alive())[1].peers == 0
                 nobody = (TransportId("t"), SeatId("s"), UserId("u"))
                 channel.command(offer(*nobody, "nonsense"))
                 assert (await channel.next("SfuError"))["code"] == "invalid_sdp"
@@ -239,14 +250,18 @@ async def test_rooms_on_two_nodes_share_the_quota_of_their_tenant(server_dir: Pa
                             await asyncio.sleep(0.1)
 
 
-class FailedEngine:
-    """Two media threads, one of which has failed; the other has something to say when it is stopped."""
+COUNTERS: Final = ("cpu_micros", "rooms", "peers", "peers_limited", "limited_kilobits", "videos_paused")
+
+
+class StandIn:
+    """An engine with so many clients and something to say."""
 
     addresses: Final = [("127.0.0.1", 40_000)]
     ports: Final = [40_000]
 
-    def __init__(self) -> None:
-        self._events: list[EngineEvent] = [_sfu.Failed(40_000, "the core fails again and again")]
+    def __init__(self, peers: int, *events: EngineEvent) -> None:
+        self.peers = peers
+        self._events = list(events)
         self._reader, writer = socket.socketpair()
         self._reader.setblocking(False)
         writer.close()
@@ -259,7 +274,7 @@ class FailedEngine:
         return events
 
     def stats(self) -> list[dict[str, int]]:
-        return []
+        return [dict.fromkeys(COUNTERS, 0) | {"peers": self.peers}]
 
     def turns(self) -> list[int]:
         return []
@@ -275,20 +290,114 @@ class FailedEngine:
 
     def stop(self) -> None:
         self._events.append(_sfu.ActiveSpeakers(ROOM, []))
-        raise OSError("the core fails again and again")
+        raise OSError("it has failed before")
+
+
+FAILED: Final = _sfu.Failed(40_000, "the core fails again and again")
 
 
 async def test_a_node_with_a_failed_thread_says_goodbye_too(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     async with hub(redis_url) as (redis, channels):
         heard: asyncio.Queue[bytes] = asyncio.Queue()
         await channels.subscribe(keys.room_events(ROOM), heard.put_nowait, lambda: None)
-        with closing(FailedEngine()) as engine, pytest.raises(Unavailable, match="again and again"):
-            monkeypatch.setattr(sfu_node, "start_engine", lambda config, node: engine)
-            await sfu_node.run_node(load({"TERTULIA_REDIS_URL": redis_url}))
+        with closing(StandIn(3, FAILED)) as engine, pytest.raises(Unavailable, match="again and again"):
+            monkeypatch.setattr(sfu_process, "start_engine", lambda *_: engine)
+            await sfu_process.run_nodes(load({"TERTULIA_REDIS_URL": redis_url}))
         message = messages.decode(await asyncio.wait_for(heard.get(), SECONDS))
         assert isinstance(message, messages.EventMessage)
         assert message.event == "ActiveSpeakers"
         assert await registry.sfu_nodes(redis).alive() == []
+
+
+async def test_where_one_thread_fails_the_clients_of_the_others_leave_the_process_first(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = Node(id=NodeId("other"), region="local", ip="192.0.2.1", ports=[1], load=0, rooms=0, peers=0)
+    async with hub(redis_url) as (redis, _):
+        nodes = registry.sfu_nodes(redis)
+        with closing(StandIn(3, FAILED)) as failed, closing(StandIn(1)) as healthy:
+            engines = iter((failed, healthy))
+            monkeypatch.setattr(sfu_process, "start_engine", lambda *_: next(engines))
+            await nodes.beat(other)
+            settings = {"TERTULIA_REDIS_URL": redis_url, "TERTULIA_SFU_WORKERS": "2"}
+            running = asyncio.create_task(sfu_process.run_nodes(load(settings)))
+
+            async def draining() -> bool:
+                await nodes.beat(other)
+                alive = await nodes.alive()
+                drain = {node.draining for node in alive if node.id != other.id}
+                assert len(drain) < 2, "together"
+                return len(alive) == 3 and drain == {True}
+
+            await until_answered(draining)
+            await nodes.beat(other)
+            assert not running.done()
+            healthy.peers = 0
+            with pytest.raises(Unavailable, match="again and again"):
+                await asyncio.wait_for(running, SECONDS)
+            assert await nodes.alive() == [other]
+            await nodes.leave(other.id)
+
+
+class Busy(StandIn):
+    """Its thread has no time left, and spends it on the rooms that were offered, all alike."""
+
+    def __init__(self) -> None:
+        super().__init__(2)
+        self.rooms: list[str] = []
+        self.ended: list[str] = []
+
+    def stats(self) -> list[dict[str, int]]:
+        return [super().stats()[0] | {"cpu_micros": int(time.monotonic() * 1e6)}]
+
+    def offer(self, room: str, *_: object, **more: object) -> None:
+        self.rooms.append(room)
+
+    def weigh(self) -> None:
+        self._events += [_sfu.Forwarded(room, int(time.monotonic() * 1000)) for room in self.rooms]
+
+    def end(self, room: str) -> None:
+        self.ended.append(room)
+
+
+async def test_a_busy_node_says_which_room_it_gives_up_and_keeps_that_until_its_clients_have_gone(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seconds = {"SETTLED": 0.0, "SMOOTHED": 0.1, "WEIGHED_FOR": 0.3, "GIVEN_FOR": 1.0, "KEPT_FOR": 3.0}
+    for name, value in seconds.items():
+        monkeypatch.setattr(overload, name, value)
+    monkeypatch.setattr(sfu_node, "CHECK_SECONDS", 0.1)
+    idle = Node(id=NodeId("idle"), region="local", ip="192.0.2.1", ports=[1], load=0, rooms=0, peers=0)
+    async with hub(redis_url) as (redis, channels):
+        nodes = registry.sfu_nodes(redis)
+        with closing(Busy()) as engine:
+            monkeypatch.setattr(sfu_process, "start_engine", lambda *_: engine)
+            running = asyncio.create_task(sfu_process.run_nodes(load({"TERTULIA_REDIS_URL": redis_url})))
+            node = await the_node(redis)
+            for room in (ROOM, RoomId(new_uuid())):
+                command = replace(offer(TransportId(room), SeatId("s"), UserId("u"), "v=0"), room=room)
+                channels.publish(keys.sfu_commands(node.id), commands.encode(command))
+
+            async def given_up() -> GivenUp | None:
+                await nodes.beat(idle)
+                return next(entry for entry in await nodes.alive() if entry.id == node.id).gives_up
+
+            given = await until_answered(given_up)
+            assert given.to == idle.id
+            assert given.room in engine.rooms
+            await redis.call(keys.room(given.room), "HSET", keys.room(given.room), "sfuNode", idle.id)
+            halfway = time.monotonic() + overload.KEPT_FOR / 2
+            said = [await given_up()]
+            while time.monotonic() < halfway:
+                said.append(await given_up())
+                assert engine.ended == []
+            assert (said[0], said[-1]) == (given, None)
+            await until(lambda: engine.ended)
+            assert set(engine.ended) == {given.room}
+            channels.publish(keys.sfu_commands(node.id), commands.DRAIN)
+            engine.peers = 0
+            await running
+            await nodes.leave(idle.id)
 
 
 async def test_media_goes_on_without_redis_and_the_node_registers_again(server_dir: Path) -> None:
@@ -320,6 +429,32 @@ async def test_media_goes_on_without_redis_and_the_node_registers_again(server_d
                     await asyncio.gather(ann.decodes_more(5), bob.decodes_more(5))
                     await ann.close()
                     await bob.close()
+
+
+async def test_a_node_that_hears_no_commands_gives_up_no_room(
+    server_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its heartbeats go on, and no hub can say who is seated: so it is not said for longer than a lease lasts."""
+    monkeypatch.setattr(leases, "LEASE", 2.0)
+    monkeypatch.setattr(sfu_node, "CHECK_SECONDS", 0.2)
+    with servers.embedded_valkey(server_dir) as (_, url):
+        async with hub(url) as (redis, channels):
+            config = load(settings(url, server_dir / "recordings") | {"TERTULIA_SFU_WORKERS": "1"})
+            running = asyncio.create_task(sfu_process.run_nodes(config))
+            async with room_channel(channels, await the_node(redis)) as channel:
+                ann = Member(channel)
+                await ann.offer()
+                await ann.connected()
+                channel.command(commands.Seated(room=ROOM, transports=[TransportId(ann.transport)]))
+                await redis.call("", "ACL", "SETUSER", "default", "-ssubscribe")
+                await redis.call("", "CLIENT", "KILL", "TYPE", "pubsub")
+                await asyncio.sleep(3 * leases.LEASE)
+                assert (await the_node(redis)).peers == 1
+                await redis.call("", "ACL", "SETUSER", "default", "+ssubscribe")
+                await the_node(redis, lambda node: node.peers == 0)  # nobody says so though they could
+                channel.command(commands.DRAIN)
+                await running
+                await ann.close()
 
 
 class _Servers:

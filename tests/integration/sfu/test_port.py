@@ -13,6 +13,7 @@ import pytest
 
 from tertulia.sfu import _sfu
 from tests.integration.sfu.desk import SECONDS, Client, desk
+from tests.waiting import until
 
 MAGIC = 0x2112A442
 
@@ -157,9 +158,7 @@ def descriptors() -> int:
 
 async def media_threads_are(*wanted: str) -> None:
     """Wait for it: a thread names itself once it runs, and leaves /proc a moment after it was joined."""
-    async with asyncio.timeout(SECONDS):
-        while sorted(media_threads()) != sorted(wanted):
-            await asyncio.sleep(0.01)
+    await until(lambda: sorted(media_threads()) == sorted(wanted))
 
 
 def media_threads() -> list[str]:

@@ -15,6 +15,8 @@ from typing import Any
 import pytest
 import uvicorn
 
+from tests.waiting import until
+
 HERE = Path(__file__).parent
 PATIENCE = 60
 """Seconds that a client's scenario may take."""
@@ -32,8 +34,7 @@ async def served(app: Any) -> AsyncIterator[int]:
     server = uvicorn.Server(config)
     serving = asyncio.create_task(server.serve([listener]))
     try:
-        while not server.started:
-            await asyncio.sleep(0.01)
+        await until(lambda: server.started)
         yield listener.getsockname()[1]
     finally:
         server.should_exit = True

@@ -10,6 +10,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from tests.integration.servers.child import START_SECONDS
+
 HERE = Path(__file__).parent
 ANSWER = 20.0
 """Seconds: a busy machine answers in milliseconds; this is what "hangs" means."""
@@ -51,9 +53,9 @@ class NpmClient:
         async with self._news:
             self._news.notify_all()
 
-    async def until(self, matches: Callable[[Json], bool]) -> Json:
-        """The first thing, past or to come, that ``matches``."""
-        async with asyncio.timeout(ANSWER), self._news:
+    async def until(self, matches: Callable[[Json], bool], within: float = ANSWER) -> Json:
+        """The first thing, past or to come, that ``matches``; ``within`` so many seconds."""
+        async with asyncio.timeout(within), self._news:
             while True:
                 for said in self.said:
                     if matches(said):
@@ -104,7 +106,7 @@ class NpmClient:
         return text
 
     async def started(self) -> Json:
-        return await self.until(lambda s: "started" in s)
+        return await self.until(lambda s: "started" in s, START_SECONDS)
 
     async def stop(self) -> None:
         """Stop in the client's own way."""

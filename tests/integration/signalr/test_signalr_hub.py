@@ -26,7 +26,7 @@ from tertulia.sockets.signalr.site import PURPOSE
 from tests.integration import servers
 from tests.integration.hub import harness
 from tests.integration.hub.harness import PlainClient
-from tests.integration.signalr.npm import Json, NpmClient, driven
+from tests.integration.signalr.npm import ANSWER, Json, NpmClient, driven
 from tests.integration.signalr.proxy import proxied
 from tests.integration.signalr.test_signalr_npm import PAIRS, pairs
 
@@ -41,7 +41,7 @@ class Site:
         self._node = node
 
     async def post(self, path: str, body: Json) -> Json:
-        async with httpx.AsyncClient() as client:
+        async with httpx.AsyncClient(timeout=ANSWER) as client:
             answer = await client.post(f"{self.url}{path}", json=body)
             assert answer.is_success, answer.text
             result: Json = answer.json()
@@ -91,6 +91,7 @@ def site(
         "TERTULIA_DATABASE_URL": database,
         "TERTULIA_OPEN": "true",
         "TERTULIA_KEEP_ALIVE_SECONDS": "60",
+        "TERTULIA_JOIN_TIMEOUT_SECONDS": "300",  # who is connected waits until the others are, too: each is a process
         "TERTULIA_STUN_URLS": "stun:127.0.0.1:3478",
     }
     with servers.tertulia_web(directory, "--workers", "2", settings=settings) as tertulia:

@@ -52,7 +52,7 @@ async def polled(client: httpx.AsyncClient) -> str:
 
 @asynccontextmanager
 async def socket(port: int, query: str = "", shake: str | None = SHAKE) -> AsyncIterator[ClientConnection]:
-    async with connect(f"ws://127.0.0.1:{port}/hub{query}", ping_interval=None) as ws:
+    async with connect(f"ws://127.0.0.1:{port}/hub{query}", compression=None, ping_interval=None) as ws:
         if shake is not None:
             await ws.send(shake)
             assert await ws.recv() in ("{}\x1e", b"{}\x1e")
@@ -150,7 +150,7 @@ async def test_a_polled_connection_that_is_closed_says_so_and_then_204() -> None
 
 
 async def test_who_stops_polling_is_gone() -> None:
-    app, hub = build(reconnect_timeout=0.3)
+    app, hub = build(reconnect_timeout=1)
     gone = asyncio.Event()
 
     @hub.disconnected
@@ -279,7 +279,7 @@ async def test_a_right_credential_either_way(port: int) -> None:
 
 
 async def test_a_reader_that_stands_still_is_closed_and_delays_nobody() -> None:
-    app, hub = build(max_waiting=1_000_000)
+    app, hub = build(max_waiting=1_000_000, client_timeout=600)
     gone = asyncio.Event()
 
     @hub.disconnected

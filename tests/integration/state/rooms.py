@@ -14,6 +14,7 @@ from tertulia.room.participant import Removals
 from tertulia.room.steps import Entry, JoinSeat, Placement
 from tertulia.state import keys
 from tertulia.state.rooms import RoomState
+from tests.waiting import PATIENCE
 
 TTL_MS = 90_000
 
@@ -116,4 +117,4 @@ class Inbox:
         self.gaps.put_nowait(None)
 
     async def next(self) -> RoomMessage:
-        return await asyncio.wait_for(self.messages.get(), 5)
+        return await asyncio.wait_for(self.messages.get(), PATIENCE)

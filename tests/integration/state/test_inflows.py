@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from tertulia.ids import NodeId, TenantId, new_uuid
 from tertulia.redis.client import Redis
 from tertulia.state import keys
+from tertulia.state.clock import redis_ms
 from tertulia.state.inflows import LASTS_MS, TenantInflows
 
 
@@ -26,9 +25,10 @@ async def test_a_node_hears_of_the_others_and_of_no_other_tenant(redis: Redis) -
 
 async def test_a_node_that_says_nothing_more_counts_no_more(redis: Redis) -> None:
     tenant = TenantId(new_uuid())
+    key = keys.inflow_keys(tenant).inflow
     await TenantInflows(redis, NodeId("dead")).share(tenant, [9_000])
-    one = TenantInflows(redis, NodeId("n1"), lasts_ms=100)
+    one = TenantInflows(redis, NodeId("n1"))
     assert await one.share(tenant, [1]) == [9_000]
-    await asyncio.sleep(0.11)
+    await redis.call(key, "HSET", key, "dead", f"{await redis_ms(redis, key) - LASTS_MS} 9000")
     assert await one.share(tenant, [1]) == []
-    assert await redis.call(keys.inflow_keys(tenant).inflow, "HLEN", keys.inflow_keys(tenant).inflow) == 1
+    assert await redis.call(key, "HLEN", key) == 1

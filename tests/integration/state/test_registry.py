@@ -12,7 +12,7 @@ from tertulia.room.placement import Node
 from tertulia.state import keys
 from tertulia.state.registry import DEAD_AFTER_MS, RegistryCache, Worker, sfu_nodes, web_workers
 
-NODE = Node(id=NodeId("b"), region="eu", ip="192.0.2.1", ports=[5000, 5001], load=0.25, rooms=1, peers=2)
+NODE = Node(id=NodeId("b"), region="eu", ip="192.0.2.1", ports=[5000], load=0.25, rooms=1, peers=2)
 
 
 async def test_who_beats_is_alive_with_its_latest_figures(redis: Redis) -> None:
@@ -25,6 +25,17 @@ async def test_who_beats_is_alive_with_its_latest_figures(redis: Redis) -> None:
     await nodes.leave("b")
     await nodes.leave("b")
     assert await nodes.alive() == [other]
+
+
+async def test_all_of_one_process_beat_at_once(redis: Redis) -> None:
+    nodes = sfu_nodes(redis)
+    other = replace(NODE, id=NodeId("a"))
+    assert await nodes.beat(other)
+    assert await nodes.beat(other, NODE), "one of them is new"
+    assert not await nodes.beat(other, NODE)
+    [first, second] = await nodes.heard()
+    assert (first.entry, second.entry) == (other, NODE)
+    assert first.age == second.age
 
 
 async def test_who_is_silent_is_dead_and_forgotten(redis: Redis) -> None:

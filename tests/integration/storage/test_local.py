@@ -18,6 +18,7 @@ import pytest
 from tertulia.errors import StorageError
 from tertulia.storage import LocalStorage
 from tests.integration.storage.test_storage import file_of
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -69,9 +70,7 @@ async def test_a_full_disk_leaves_nothing_and_the_old_file_stays(
 async def test_who_is_cancelled_leaves_nothing(local: LocalStorage, root: Path, tmp_path: Path) -> None:
     path = grown(tmp_path / "big", 256 << 20)
     putting = asyncio.create_task(local.put_file(path, "r/grid.mp4"))
-    async with asyncio.timeout(20):
-        while not (root.exists() and files_in(root)):
-            await asyncio.sleep(0.001)  # a file that another thread makes: there is nothing to await
+    await until(lambda: root.exists() and files_in(root))
     putting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await putting
@@ -139,20 +138,25 @@ async def test_a_sweep_ends_after_the_directory_that_it_is_in(
 ) -> None:
     for number in range(9):
         await local.put_file(file_of(tmp_path, 10), f"r/{number}/grid.mp4")
+    loop, original = asyncio.get_running_loop(), os.scandir
+    begun, goes_on = asyncio.Event(), threading.Event()
     seen: list[str] = []
-    original = os.scandir
 
     def scandir(directory: Path) -> Any:
         seen.append(str(directory))
-        time.sleep(0.1)
+        loop.call_soon_threadsafe(begun.set)
+        assert goes_on.wait(10)
         return original(directory)
 
     monkeypatch.setattr(os, "scandir", scandir)
-    with pytest.raises(TimeoutError):
-        async with asyncio.timeout(0.15):
-            await local.sweep()
-    await asyncio.sleep(0.5)
-    assert len(seen) <= 3
+    sweeping = asyncio.create_task(local.sweep())
+    await asyncio.wait_for(begun.wait(), 10)
+    sweeping.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await sweeping
+    goes_on.set()
+    await loop.shutdown_default_executor()  # all that threads had to do is done
+    assert seen == [str(root)]
 
 
 async def test_an_open_file_stays_as_it_was(local: LocalStorage, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from tertulia.storage import Storage, open_storage, remote
 from tests.integration.storage.conftest import KEY_ID, S3, SECRET
 from tests.integration.storage.proxy import Fault, Proxy, proxy
 from tests.integration.storage.test_storage import file_of
+from tests.waiting import until
 
 BIG = (20 << 20) + 17
 KEY = "recordings/room/recording/grid.mp4"
@@ -70,7 +71,7 @@ async def test_a_fault_that_passes_is_not_noticed(
 
 @pytest.mark.parametrize("fault", ["500", "hang", "cut"])
 async def test_a_fault_that_lasts_is_said_and_nothing_stays(
-    s3: S3, between: Proxy, tmp_path: Path, fault: Fault
+    s3: S3, between: Proxy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: Fault
 ) -> None:
     between.fault = first(1000, "PUT", fault, "partNumber=1")  # type: ignore[assignment]
     storage = open_storage("s3://bucket/prefix")
@@ -83,7 +84,8 @@ async def test_a_fault_that_lasts_is_said_and_nothing_stays(
     assert_discreet(refused.value)
     assert (s3.keys(), s3.uploads()) == ([], [])
     between.fault = lambda _line: None
-    await storage.put_file(path, KEY)
+    monkeypatch.setattr(remote, "REQUEST_SECONDS", 60)
+    await open_storage("s3://bucket/prefix").put_file(path, KEY)
     assert (s3.keys(), s3.uploads()) == ([f"prefix/{KEY}"], [])
 
 
@@ -104,9 +106,7 @@ async def test_reading_goes_on_after_a_cut(s3: S3, between: Proxy, tmp_path: Pat
 async def test_who_is_cancelled_gives_the_upload_up(s3: S3, between: Proxy, tmp_path: Path) -> None:
     storage, path = open_storage("s3://bucket/prefix"), file_of(tmp_path, 100 << 20)
     putting = asyncio.create_task(storage.put_file(path, KEY))
-    async with asyncio.timeout(30):
-        while not any("partNumber=2" in line for line in between.seen):
-            await asyncio.sleep(0.005)  # a request on its way: there is nothing to await
+    await until(lambda: any("partNumber=2" in line for line in between.seen))
     putting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await putting

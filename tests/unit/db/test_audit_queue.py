@@ -76,6 +76,21 @@ async def test_while_sql_is_away_they_wait_and_whoever_notes_does_not(queue: Aud
     assert sql.rows == ["1", "2"]
 
 
+async def test_it_is_said_once_that_they_wait_and_once_that_they_are_written(queue: AuditQueue, sql: Sql) -> None:
+    sql.is_away = True
+    with capture_logs() as logs:
+        queue.note(entry(1))
+        for _ in range(3):
+            sql.asked.clear()
+            await sql.asked.wait()
+        sql.is_away = False
+        await queue.stop()
+    assert [line["event"] for line in logs if line["event"] != "audit"] == [
+        "audit entries wait for the database",
+        "audit entries are written again",
+    ]
+
+
 async def test_one_that_sql_does_not_take_holds_up_nobody(queue: AuditQueue, sql: Sql) -> None:
     sql.refused = {"2"}
     for number in range(4):

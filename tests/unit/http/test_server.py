@@ -22,6 +22,7 @@ from tertulia.rates import Queues, RateLimit
 from tertulia.senders import Origins
 from tertulia.sockets.upgrade import Endpoint, Upgrade, WebSocketListener
 from tertulia.sockets.websocket import protocol_class
+from tests.waiting import until
 
 H2C = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n"
 """What the JDK's client and ``curl --http2`` send with their first request."""
@@ -271,9 +272,7 @@ async def test_connections_are_few_and_those_that_end_make_room(places: Places) 
 
 
 async def emptied(places: Places) -> None:
-    async with asyncio.timeout(10):
-        while places.count:
-            await asyncio.sleep(0.01)
+    await until(lambda: not places.count)
 
 
 async def test_connections_of_a_proxy_count_in_all_only() -> None:

@@ -47,7 +47,7 @@ ENDS: Operation[None, None] = Operation(
 SERVICES = SimpleNamespace(
     callers=Callers(),
     config=SimpleNamespace(open=False, show_nodes=False, public_url="https://example.org"),
-    **dict.fromkeys(("directory", "invites", "recordings", "rooms", "seats", "idempotency", "now")),
+    **dict.fromkeys(("directory", "invites", "recordings", "rooms", "admissions", "seats", "idempotency", "now")),
 )
 
 

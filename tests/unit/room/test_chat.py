@@ -109,6 +109,14 @@ def test_who_reads_is_given_what_is_being_kept_too(core: Core) -> None:
     assert core.answers("b") == [ChatHistory(messages=[message("one"), message("two")])]
 
 
+def test_who_reacts_to_what_was_said_just_now_finds_it(core: Core) -> None:
+    for text in ("one", "two"):
+        core.call("a", "SendChat", text=text)
+    core.call("b", "ReactToMessage", message_id="two", emoji="👍")
+    kinds = [type(step) for step in core.open.values() if isinstance(step, steps.KeepChat | steps.React)]
+    assert kinds == [steps.KeepChat, steps.KeepChat, steps.React]
+
+
 def test_private_messages_of_others_are_not_read(core: Core) -> None:
     said = [message("to all"), message("to bob", "bob"), message("to eve", "eve")]
     for connection, expected in (("a", said), ("b", said[:2])):

@@ -15,6 +15,7 @@ from tertulia.errors import (
     AlreadyJoined,
     EntryDenied,
     Forbidden,
+    QuotaExceeded,
     Unavailable,
     UnknownTarget,
     WaitedTooLong,
@@ -105,7 +106,7 @@ def test_settings_are_in_the_result_and_a_change_is_told_to_all(core: Core) -> N
 
 def test_a_host_changes_them_in_sql_and_says_so_to_every_hub(core: Core) -> None:
     core.call("h", "ChangeSettings", settings={})
-    core.answer(steps.ChangeSettings, record_with(core, share="host"))
+    core.answer(steps.ChangeSettings, record_with(core, share="host").settings)
     assert [type(e.message) for e in core.of(effects.Publish)] == [SettingsMessage]
     assert "SettingsChanged" in core.events("a")
     assert core.answers("h") == [Empty()]
@@ -315,7 +316,7 @@ def test_who_was_admitted_joins(core: Core) -> None:
     assert core.step(steps.Admit).users == ["bob"]
     core.answer(steps.Admit, None)
     core.give(inputs.Message(AdmittedMessage(origin=HERE, user_ids=[UserId("bob")])))
-    core.answer(steps.ReadRecord, core.record)
+    core.answer(steps.PrepareJoin, core.record)
     core.answer(steps.Join, core.joined(list(core.members.values())))
     assert isinstance(core.answers("b")[-1], JoinResult)
     assert of_hosts(core)[-1] == ("WaitingEnded", "bob")
@@ -334,7 +335,9 @@ def test_who_was_denied_is_refused_and_their_tokens_are_void(core: Core) -> None
     knock(core, "bob", "b")
     core.call("h", "Deny", target_user_id="bob", ban=True)
     assert core.step(steps.Remove).user == "bob"
-    core.give(inputs.Message(DeniedMessage(origin=HERE, user_id=UserId("bob"))))
+    core.answer(steps.Remove, core.removed(None))
+    [denied] = [e.message for e in core.of(effects.Publish) if isinstance(e.message, DeniedMessage)]
+    core.give(inputs.Message(denied))
     assert core.answers("b") == [EntryDenied]
     core.call("h", "Deny", target_user_id=ANN)
     assert core.answers("h") == [UnknownTarget]
@@ -370,7 +373,7 @@ def test_a_room_without_waiting_room_lets_all_in(core: Core) -> None:
     core.record = record_with(core, waiting_room=False)
     core.give(inputs.Message(SettingsMessage(origin=THERE)))
     core.answer(steps.ReadRecord, core.record)
-    assert core.asks(steps.ReadRecord)
+    assert core.asks(steps.PrepareJoin)
 
 
 def test_who_waits_elsewhere_is_shown_as_long_as_their_hub_says_so(core: Core) -> None:
@@ -406,8 +409,25 @@ def test_who_waits_while_messages_were_missed_tries_again() -> None:
     core = Core()
     knock(core, "bob", "b")
     core.give(inputs.Gap())
-    core.answer(steps.ReadRecord, core.record)
+    core.answer(steps.PrepareJoin, core.record)
     assert core.asks(steps.Join)
+
+
+def test_who_tries_again_waits_on_if_their_tenant_has_no_seat_left(core: Core) -> None:
+    for user in ("bob", "ben"):
+        knock(core, user, user)
+    core.give(inputs.Gap())
+    for _ in range(2):
+        core.fail(steps.PrepareJoin, QuotaExceeded("full"))
+    assert (core.answers("bob"), core.answers("ben")) == ([], [])
+    assert [knock.user_id for knock in core.join("kim", "k", role="host").waiting] == ["bob", "ben"]
+
+
+def test_who_was_admitted_is_refused_if_their_tenant_has_no_seat_left(core: Core) -> None:
+    knock(core, "bob", "b")
+    core.give(inputs.Message(AdmittedMessage(origin=THERE, user_ids=[UserId("bob")])))
+    core.fail(steps.PrepareJoin, QuotaExceeded("full"))
+    assert core.answers("b") == [QuotaExceeded]
 
 
 @pytest.mark.parametrize(

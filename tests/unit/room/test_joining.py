@@ -191,7 +191,7 @@ def test_a_session_that_is_closed_already_begins_anew() -> None:
     core.answer(steps.OpenSession, False)
     assert core.step(steps.End).session_id == SESSION
     core.answer(steps.End, None)
-    core.answer(steps.ReadRecord, replace(core.record, session_id=None))
+    core.answer(steps.PrepareJoin, replace(core.record, session_id=None))
     first = core.step(steps.Join)
     assert first.placement.session_id != SESSION
     core.answer(steps.Join, core.joined([], session_id=first.placement.session_id, first_of_session=True))
@@ -206,7 +206,7 @@ def test_a_join_that_crosses_with_the_end_again_and_again_is_refused_in_the_end(
     for _ in range(4):
         core.answer(steps.OpenSession, False)
         core.answer(steps.End, None)
-        core.answer(steps.ReadRecord, replace(core.record, session_id=None))
+        core.answer(steps.PrepareJoin, replace(core.record, session_id=None))
         session = core.step(steps.Join).placement.session_id
         core.answer(steps.Join, core.joined([], session_id=session, first_of_session=True))
     core.answer(steps.OpenSession, False)

@@ -9,14 +9,15 @@ from msgspec import Raw
 from msgspec.structs import replace
 
 from tertulia.errors import UnknownTarget
-from tertulia.ids import ConnectionId, NodeId, SeatId, UserId, transport_id
+from tertulia.ids import ConnectionId, NodeId, RoomId, SeatId, UserId, transport_id
 from tertulia.room import commands, effects, inputs, steps
 from tertulia.room.messages import EventMessage, StateMessage
 from tertulia.room.nodes import QUIET_AFTER
+from tertulia.room.placement import GivenUp
 from tertulia.room.relocation import LETS_GO_AFTER, SETTLES_WITHIN
-from tests.unit.room.core import HERE, Core, left, member, node
+from tests.unit.room.core import HERE, ROOM, Core, left, member, node
 
-N1, N2 = NodeId("n1"), NodeId("n2")
+N1, N2, N3 = NodeId("n1"), NodeId("n2"), NodeId("n3")
 EVE = member("eve", "e")
 
 
@@ -102,6 +103,38 @@ def test_a_room_leaves_a_node_that_drains_which_goes_on_until_all_are_connected_
     assert ends(core) == [N1]
     look(core, LETS_GO_AFTER)
     assert ends(core) == [N1]
+
+
+def test_a_room_that_its_node_gives_up_moves_to_the_node_that_is_to_have_it_and_back_to_none(core: Core) -> None:
+    giving = replace(node("n1"), gives_up=GivenUp(room=ROOM, to=N3, load=0.3))
+
+    def look(after: float) -> None:
+        core.now += after
+        core.nodes.refresh([giving, node("n2"), node("n3")], core.now)
+        core.give(inputs.NodesSeen())
+
+    look(0.3)
+    assert core.step(steps.Move).to_node == N3
+    look(0.3)
+    core.answer(steps.Move, True)
+    assert core.events("a") == core.events("b") == ["SfuEndpoint"]
+    says(core, N1, "ann")
+    assert core.events("a") == ["SfuEndpoint", "Slots"]
+    for user in ("ann", "bob", "eve"):
+        assert ends(core) == []
+        says(core, N3, user, "TransportState", transportId="t", state="connected")
+        look(0.3)
+    look(SETTLES_WITHIN)
+    assert ends(core) == [N1]
+    look(0.3)
+    assert not core.asks(steps.Move)
+
+
+def test_a_node_that_gives_up_another_room_keeps_this_one(core: Core) -> None:
+    giving = replace(node("n1"), gives_up=GivenUp(room=RoomId("another"), to=N2, load=0.3))
+    core.nodes.refresh([giving, node("n2")], core.now)
+    core.give(inputs.NodesSeen())
+    assert not core.asks(steps.Move)
 
 
 def test_who_has_left_is_not_waited_for(core: Core) -> None:

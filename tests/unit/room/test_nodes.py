@@ -6,7 +6,7 @@ from typing import Any
 
 from tertulia.ids import NodeId, RoomId
 from tertulia.room.nodes import GONE_AFTER, MISSED_FOR, QUIET_AFTER, Nodes
-from tertulia.room.placement import Node
+from tertulia.room.placement import GivenUp, Node
 
 A, B = NodeId("a"), NodeId("b")
 ROOM = RoomId("room")
@@ -114,6 +114,22 @@ def test_a_draining_node_is_said_to_be_so() -> None:
     assert nodes.is_draining(A)
     assert not nodes.is_draining(B)
     assert not nodes.is_draining(NodeId("c"))
+
+
+def test_a_room_that_its_node_gives_up_goes_to_the_other_one_if_that_is_well() -> None:
+    nodes = Nodes("r")
+    giving = _node(A, gives_up=GivenUp(room=ROOM, to=B, load=0.3))
+    nodes.refresh([giving, _node(B)], 0)
+    assert nodes.given_up(A, ROOM) == B
+    assert nodes.given_up(A, RoomId("another")) is None
+    assert nodes.given_up(B, ROOM) is None
+    nodes.refresh([giving, _node(B, draining=True)], 1)
+    assert nodes.given_up(A, ROOM) is None
+    nodes.refresh([giving, _node(B)], 2, {B: QUIET_AFTER})
+    assert nodes.given_up(A, ROOM) is None
+    nodes.refresh([giving], 3)
+    assert nodes.given_up(A, ROOM) is None
+    assert nodes.given_up(NodeId("c"), ROOM) is None
 
 
 def test_what_nobody_asks_for_is_forgotten() -> None:

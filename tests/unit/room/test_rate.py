@@ -14,8 +14,10 @@ from tertulia.room.rate import (
     Who,
     cost_of,
     cost_of_bytes,
+    cost_of_parts,
     cost_of_seat,
 )
+from tertulia.strict_json import parts_of
 
 
 def new_rate() -> Rate:
@@ -79,6 +81,11 @@ def test_refused_joins_are_few() -> None:
 
 def test_a_message_counts_by_its_bytes_whatever_is_in_it() -> None:
     assert [cost_of_bytes(size) for size in (0, 3_999, 4_000, 200_000, 262_144)] == [1, 1, 2, 51, 66]
+
+
+def test_a_message_counts_by_the_lists_objects_and_values_in_it() -> None:
+    texts = (b"", b'{"a":[1,2]}', b"[],[]" * 100, b"1," * 5_000)
+    assert [cost_of_parts(parts_of(text)) for text in texts] == [0, 0, 3, 50]
 
 
 def test_whoever_connects_again_and_again_has_one_bucket() -> None:

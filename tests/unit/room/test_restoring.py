@@ -8,6 +8,7 @@ import pytest
 from msgspec import Raw
 from msgspec.structs import replace
 
+from tertulia.contract.calls import Empty
 from tertulia.errors import NoSession, NotJoined, Unavailable
 from tertulia.ids import ConnectionId, SeatId, SessionId, UserId
 from tertulia.room import answers, effects, hearing, inputs, steps
@@ -94,16 +95,28 @@ def test_another_session_in_the_room_ends_this_one() -> None:
     assert core.events("a") == ["RoomEnded"]
 
 
-def test_what_cannot_be_put_back_now_is_refused_and_tried_by_the_next() -> None:
+def test_what_cannot_be_put_back_now_is_tried_by_the_next() -> None:
     core = Core()
     core.join("ann", "a")
-    core.call("a", "KeepAlive")
-    core.answer(steps.KeepAlive, KeptAlive.LOST)
+    core.call("a", "RaiseHand", raised=True)
+    core.fail(steps.RaiseHand, StateLost("lost"))
     core.fail(steps.ReadSession, Unavailable("SQL is away"))
     assert core.answers("a")[-1] is Unavailable
     core.call("a", "KeepAlive")
     core.answer(steps.KeepAlive, KeptAlive.LOST)
+    core.fail(steps.ReadSession, Unavailable("SQL is away"))
+    assert core.answers("a")[-1] == Empty(), "the seat is kept"
+    core.call("a", "KeepAlive")
+    core.answer(steps.KeepAlive, KeptAlive.LOST)
     assert core.asks(steps.ReadSession)
+
+
+def test_keepalive_is_answered_while_redis_is_away() -> None:
+    core = Core()
+    core.join("ann", "a")
+    core.call("a", "KeepAlive")
+    core.fail(steps.KeepAlive, Unavailable("Redis is away"))
+    assert core.answers("a")[-1] == Empty()
 
 
 def test_who_is_about_to_leave_is_not_written_again() -> None:

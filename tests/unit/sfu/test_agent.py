@@ -10,11 +10,14 @@ import pytest
 from tertulia.contract.calls import WantedVideo
 from tertulia.ids import NodeId, RecordingId, RoomId, SeatId, TenantId, TransportId, UserId, new_uuid
 from tertulia.room import commands
+from tertulia.room.placement import Node
 from tertulia.sfu import _sfu
-from tertulia.sfu.agent import Agent, EngineEvent, Message
+from tertulia.sfu.agent import Agent, AgentEvent, Message
 from tertulia.sfu.leases import Leases
+from tertulia.sfu.overload import Need, Overload
 from tertulia.sfu.shares import Shares
 
+NODE = NodeId("node_1")
 USER = UserId(new_uuid())
 RECORDING = RecordingId(new_uuid())
 TENANT = TenantId(new_uuid())
@@ -47,7 +50,11 @@ def engine() -> Engine:
 
 @pytest.fixture
 def agent(engine: Engine) -> Agent:
-    return Agent(NodeId("node_1"), engine, Leases(), Shares(1_000_000))
+    return made(engine)
+
+
+def made(engine: Engine, *, shares: Shares | None = None, overload: Overload | None = None) -> Agent:
+    return Agent(NODE, engine, Leases(), shares or Shares(1_000_000), overload or Overload(NODE, "r", 0.8, 0.0))
 
 
 def told(message: Message | None) -> tuple[str, str | None, str | None, Any]:
@@ -108,7 +115,7 @@ def test_what_is_no_command_calls_nothing(agent: Agent, engine: Engine) -> None:
 
 
 SDP = {"sourceUserId": "t", "sdp": "v=0"}
-EVENTS: list[tuple[EngineEvent, str, Any]] = [
+EVENTS: list[tuple[AgentEvent, str, Any]] = [
     (_sfu.Answer("r", "t", USER, SEAT, "v=0"), "ReceiveAnswer", SDP),
     (_sfu.Offer("r", "t", USER, SEAT, "v=0"), "ReceiveOffer", SDP),
     (
@@ -194,7 +201,7 @@ EVENTS: list[tuple[EngineEvent, str, Any]] = [
 
 
 @pytest.mark.parametrize(("event", "name", "payload"), EVENTS, ids=lambda x: type(x).__name__)
-def test_what_concerns_a_transport_goes_to_its_seat(agent: Agent, event: EngineEvent, name: str, payload: Any) -> None:
+def test_what_concerns_a_transport_goes_to_its_seat(agent: Agent, event: AgentEvent, name: str, payload: Any) -> None:
     assert told(agent.event(event)) == (name, USER, "seat-1", payload)
 
 
@@ -234,7 +241,7 @@ def test_everyone_hears_that_more_comes_into_the_room_than_may(agent: Agent, giv
 
 def test_a_room_that_could_not_be_told_its_share_is_told_later(engine: Engine) -> None:
     shares = Shares(1_000_000)
-    agent = Agent(NodeId("node_1"), engine, Leases(), shares)
+    agent = made(engine, shares=shares)
     engine.failure = _sfu.Overloaded()
     agent.command(commands.encode(commands.Limit(room=ROOM, tenant=TENANT, tenant_mbits=3)), 0.0)
     assert shares.changed() == [(ROOM, 3_000)]
@@ -245,10 +252,25 @@ def test_a_room_that_could_not_be_told_its_share_is_told_later(engine: Engine) -
 
 def test_what_comes_into_rooms_is_for_the_tenants_quota(engine: Engine) -> None:
     shares = Shares(1_000_000)
-    agent = Agent(NodeId("node_1"), engine, Leases(), shares)
+    agent = made(engine, shares=shares)
     agent.command(commands.encode(commands.Limit(room=ROOM, tenant=TENANT, tenant_mbits=3)), 0.0)
     assert agent.event(_sfu.Inflow("r", 1_200)) is None
     assert shares.inflows(TENANT) == [1_200]
+
+
+def test_what_is_forwarded_in_rooms_is_for_the_node_itself(engine: Engine) -> None:
+    overload = Overload(NODE, "r", 0.8, 0.0)
+    agent = made(engine, overload=overload)
+    rooms = [RoomId("r"), RoomId("s"), RoomId("t")]
+    now = 0.0
+    while overload.beat(1.0, rooms, now) is not Need.NODES:
+        now += 1.0
+        for room, packets in (("r", 40), ("s", 30), ("t", 30)):
+            assert agent.event(_sfu.Forwarded(room, int(packets * now))) is None
+    idle = Node(id=NodeId("idle"), region="r", ip="192.0.2.1", ports=[1], load=0.0, rooms=0, peers=0)
+    given = overload.decide([idle], now + 100.0)
+    assert given is not None
+    assert given.room == "r"
 
 
 def test_everyone_hears_of_trouble_with_a_recording_but_not_what_the_system_said(agent: Agent) -> None:
@@ -283,11 +305,10 @@ def test_trouble_that_lasts_is_told_again_until_the_recording_is_stopped(
     [
         _sfu.Lost(3),
         _sfu.Restarted(40_000, "why"),
-        _sfu.Failed(40_000, "why"),
         _sfu.Limited("room", "sfu_1", "user", "seat", "camera"),
     ],
 )
-def test_the_operators_events_are_for_no_client(agent: Agent, event: EngineEvent) -> None:
+def test_the_operators_events_are_for_no_client(agent: Agent, event: AgentEvent) -> None:
     assert agent.event(event) is None
 
 

@@ -1,7 +1,8 @@
-"""How busy the process is."""
+"""How busy a media thread is."""
 
 from __future__ import annotations
 
+import os
 import time
 
 import pytest
@@ -9,18 +10,27 @@ import pytest
 from tertulia.sfu.load import Load
 
 
-def test_load_is_cpu_time_per_thread_and_at_most_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    clocks = {"monotonic": 10.0, "process_time": 1.0}
-    monkeypatch.setattr(time, "monotonic", lambda: clocks["monotonic"])
-    monkeypatch.setattr(time, "process_time", lambda: clocks["process_time"])
-    load = Load(threads=2)
+@pytest.fixture
+def used(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The CPU time of this process, which may use two cores."""
+    process = [1.0]
+    monkeypatch.setattr(time, "process_time", lambda: process[0])
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
+    return process
 
-    def after(elapsed: float, used: float) -> float:
-        clocks["monotonic"] += elapsed
-        clocks["process_time"] += used
-        return load.measure()
 
-    assert after(2.0, 1.0) == pytest.approx(0.25)
-    assert after(2.0, 0.0) == 0.0
-    assert after(1.0, 9.0) == 1.0
-    assert after(0.0, 0.0) == 0.0
+def test_load_is_the_cpu_time_of_the_thread_since_the_last_time(used: list[float]) -> None:
+    load = Load(10.0)
+    assert load.measure(0.5, 12.0) == pytest.approx(0.25)
+    assert load.measure(1.3, 13.0) == load.last == pytest.approx(0.8)
+    assert load.measure(1.3, 14.0) == 0.0
+    assert load.measure(9.0, 15.0) == 1.0
+    assert load.measure(9.0, 15.0) == 0.0
+
+
+def test_a_process_that_uses_all_its_cores_is_busy_whatever_the_thread_does(used: list[float]) -> None:
+    load = Load(10.0)
+    used[0] += 1.8
+    assert load.measure(0.5, 11.0) == pytest.approx(0.9)
+    used[0] += 0.4
+    assert load.measure(1.0, 12.0) == pytest.approx(0.5)

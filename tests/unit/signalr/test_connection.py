@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tertulia.signalr.connection import Connection, Ended, Opened, Phase
+from tertulia.signalr.connection import MOST_SKIMMED, Connection, Ended, Opened, Phase
 from tertulia.signalr.handshake import JSON, MESSAGEPACK
 from tertulia.signalr.messages import UNREAD, Ack, CancelInvocation, Close, Completion, Invocation, Ping, StreamItem
 from tertulia.signalr.options import Options
@@ -177,8 +177,8 @@ CALL = b'{"type":1,"target":"A","arguments":["a"],"invocationId":"7"}\x1e'
 def test_each_message_is_counted_by_its_bytes_before_it_is_read() -> None:
     connection, counted = opened(), list[int]()
 
-    def meter(size: int) -> bool:
-        counted.append(size)
+    def meter(message: bytes) -> bool:
+        counted.append(len(message))
         return True
 
     connection.meter = meter
@@ -195,6 +195,15 @@ def test_what_is_not_admitted_is_not_read_and_its_caller_is_known() -> None:
     unread = connection.receive(CALL + b'{"type":6}\x1e{"type":2,"invocationId":"8","item":[1]}\x1e', 1)
     assert unread == [Invocation("A", [UNREAD], "7"), StreamItem("8", UNREAD)]
     assert connection.receive(b'{"type":7}\x1e', 1) == [Ended(clean=True)]
+
+
+def test_thousands_of_messages_at_once_that_are_not_admitted_end_it() -> None:
+    connection = opened()
+    connection.meter = lambda _: False
+    assert connection.receive(b'{"type":6}\x1e' * MOST_SKIMMED, 1) == []
+    (ended,) = connection.receive(b'{"type":6}\x1e' * (MOST_SKIMMED + 1), 2)
+    assert isinstance(ended, Ended)
+    assert ended.error == f"more than {MOST_SKIMMED} messages at once are too many"
 
 
 def test_what_is_not_admitted_and_too_large_to_be_skimmed_ends_it() -> None:

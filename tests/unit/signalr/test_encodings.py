@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from msgspec import UNSET
 
+from tertulia import strict_json
 from tertulia.signalr.encoding import UNREADABLE_RESULT, HubProtocol
 from tertulia.signalr.errors import ProtocolError
 from tertulia.signalr.framing import with_length
@@ -360,3 +361,92 @@ def test_values_come_back_as_they_went(protocol: HubProtocol, value: Any) -> Non
 @pytest.mark.parametrize("protocol", [JSON, MESSAGEPACK])
 def test_the_ping_that_is_kept_is_the_one_that_is_encoded(protocol: HubProtocol) -> None:
     assert protocol.ping == protocol.encode(Ping())
+
+
+FEW: dict[str, list[Any]] = {
+    "numbers": [list(range(600))],
+    "large numbers": [[2**62, -(2**62), 1000, -1000, 70_000, -70_000] * 100],
+    "fractions": [[1.5] * 600],
+    "short texts": [["x"] * 600],
+    "long texts": ["x" * 200_000, *["y" * 300] * 20, *["z" * 100] * 20],
+    "constants": [[True, False, None] * 200],
+    "lists": [[[]] * 600],
+    "lists in lists": [[[[[1, 2]]]] * 100],
+    "maps": [{str(n): {"a": n} for n in range(200)}],
+    "arguments": list(range(600)),
+}
+MANY: dict[str, Invocation] = {
+    "numbers": Invocation("a", [[1] * 100_000]),
+    "fractions": Invocation("a", [[1.5] * 20_000]),
+    "short texts": Invocation("a", [["x"] * 100_000]),
+    "lists": Invocation("a", [[[]] * 100_000]),
+    "maps": Invocation("a", [[{"a": {}}] * 50_000]),
+    "arguments": Invocation("a", [1] * 100_000),
+    "streams": Invocation("a", [], stream_ids=["x"] * 100_000),
+    "headers": Invocation("a", [], headers={str(n): "" for n in range(30_000)}),
+}
+
+
+@pytest.mark.parametrize("protocol", [JSON, MESSAGEPACK])
+@pytest.mark.parametrize("arguments", FEW.values(), ids=FEW.keys())
+def test_the_parts_of_a_message_are_counted_unread(arguments: list[Any], protocol: HubProtocol) -> None:
+    said, text = values_in(arguments), payload_of(Invocation("a", arguments), JSON)
+    assert JSON.parts_of(text) == strict_json.parts_of(text), "both dialects have one price"
+    assert said <= protocol.parts_of(payload_of(Invocation("a", arguments), protocol)) <= 2 * said + 20
+
+
+@pytest.mark.parametrize("protocol", [JSON, MESSAGEPACK])
+@pytest.mark.parametrize("message", MANY.values(), ids=MANY.keys())
+def test_many_parts_are_never_counted_as_fewer(message: Invocation, protocol: HubProtocol) -> None:
+    said = sum(map(values_in, (message.arguments, message.stream_ids or [], message.headers or {})))
+    assert protocol.parts_of(payload_of(message, protocol)) >= said
+
+
+@pytest.mark.parametrize(
+    ("item", "least"),
+    [
+        ("d40100", 1000),  # an extension of one octet
+        ("d8" + "00" * 17, 1000),
+        ("c7020100ff", 1000),
+        ("c40100", 1000),  # bytes
+        ("c1", 1000),  # nothing that there is
+        ("df00000000", 1000),
+        ("dfffffffff", 500),  # a map that is longer than the message
+        ("8fdeffff", 500),
+    ],
+)
+def test_parts_that_only_messagepack_has_are_counted_too(item: str, least: int) -> None:
+    assert MESSAGEPACK.parts_of(bytes.fromhex("960180c0a161dc03e8" + item * 1000)) >= least
+
+
+def test_what_says_that_it_is_longer_than_its_message_ends_it() -> None:
+    assert MESSAGEPACK.parts_of(bytes.fromhex("960180c0a16191db7fffffff") + b"x" * 200) < 10
+
+
+def values_in(value: Any) -> int:
+    """How many lists, maps and values are in it."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    return sum(1 + values_in(item) for item in value) if isinstance(value, list) else 0
+
+
+def payload_of(message: Message, protocol: HubProtocol) -> bytes:
+    (payload,) = protocol.framer(1 << 20).feed(protocol.encode(message))
+    return payload
+
+
+@pytest.mark.parametrize("much", ['""', "} ", "] ", "[ ", "{ ", ",", '"":'])
+def test_json_that_takes_long_to_skim_ends_the_connection(much: str) -> None:
+    with pytest.raises(ProtocolError, match="many values"):
+        JSON.skim(b'{"type":1,"target":"a","arguments":[' + much.encode() * 6_000)
+
+
+@pytest.mark.parametrize(("headers", "is_read"), [(30, True), (40, False)])
+def test_a_message_with_many_headers_is_not_skimmed(headers: int, is_read: bool) -> None:
+    message = payload_of(Invocation("a", [], headers={str(n): "" for n in range(headers)}), MESSAGEPACK)
+    assert isinstance(MESSAGEPACK.decode(message), Invocation)
+    if is_read:
+        assert MESSAGEPACK.skim(message) == Invocation("a", [UNREAD])
+    else:
+        with pytest.raises(ProtocolError):
+            MESSAGEPACK.skim(message)

@@ -208,8 +208,8 @@ async def test_one_address_does_not_use_up_what_all_may_post_before_a_transport_
 async def test_what_comes_behind_the_handshake_in_one_piece_is_counted() -> None:
     counted: list[int] = []
 
-    def count(size: int) -> bool:
-        counted.append(size)
+    def count(message: bytes) -> bool:
+        counted.append(len(message))
         return True
 
     class Metered(Recorder):

@@ -196,6 +196,7 @@ describe("who is seen", () => {
     assert.deepEqual(seen([camera, voice], ["c"], 1), ["v"]);
     assert.deepEqual(seen([voice, hand], ["v"], 1), ["h"]);
     assert.deepEqual(seen([nothing, camera, voice, hand], [], 2), ["h", "v"]);
+    assert.deepEqual(seen([hand, person("s", { isSpotlit: true })], ["h"], 1), ["s"], "the spotlight before all");
   });
 
   test("who has no better claim displaces nobody", () => {

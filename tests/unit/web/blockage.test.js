@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { blockageOf, combined, waysOf } from "../../../python/tertulia/web/static/media/blockage.js";
-import { blockedBanner, explainBlockage } from "../../../python/tertulia/web/static/view/blocked.js";
+import { explainBlockage } from "../../../python/tertulia/web/static/view/dialogs/blocked.js";
 import { plain } from "../../../python/tertulia/web/static/words.js";
 import "./english.js";
 
@@ -55,7 +55,6 @@ describe("in words", () => {
     assert.equal(matter, "Nothing gets through between you and the media server.");
     assert.equal(tried, "Tried: UDP and TCP.");
     assert.match(last, /no TURN server/);
-    assert.equal(blockedBanner(blockage), "No sound or video gets through");
   });
 
   test("other members", () => {
@@ -64,16 +63,21 @@ describe("in words", () => {
     assert.equal(matter, "Nothing gets through between you and Ana and Ben.");
     assert.equal(tried, "Tried: UDP and a TURN relay.");
     assert.match(last, /TURN server cannot be reached/);
-    assert.equal(blockedBanner(blockage), "No sound or video for some people");
   });
 
   test("a browser and a server that do not agree on how to encrypt", () => {
-    const blockage = { tried: ["udp"], hasTurn: true, userIds: [], isEncryption: true };
+    const blockage = { tried: ["udp"], hasTurn: true, userIds: [], cause: "encryption" };
     const [matter, tried, last] = words(blockage);
     assert.match(matter, /cannot agree on how to encrypt/);
     assert.equal(tried, "");
     assert.match(last, /tell whoever runs this server/);
-    assert.equal(blockedBanner(blockage), "No sound or video gets through");
+  });
+
+  test("an SFU that does not answer, which is no matter of the browser's or the network's", () => {
+    const blockage = { tried: [], hasTurn: false, userIds: [], cause: "unanswered" };
+    const { matter, tried, advice } = explainBlockage(blockage, nameOf);
+    assert.deepEqual([matter, tried], ["The media server does not answer.", ""]);
+    assert.match(advice.join(" "), /^Wait a moment.* tell whoever runs this server\.$/);
   });
 
   test("a browser that may not send straight", () => {

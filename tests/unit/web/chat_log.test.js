@@ -62,6 +62,18 @@ describe("what was written", () => {
     assert.deepEqual(ids(), ["1", "2", "3"]);
   });
 
+  test("while one was away is news, what one had read before is not", async () => {
+    keep(message("1"));
+    hub.emit("joined", {});
+    await settle();
+    write("2");
+    keep(message("1"), message("2"), message("3"), message("4"));
+    hub.emit("joined", { missed: true });
+    write("4");
+    await settle();
+    assert.deepEqual(heard, ["2", "4", "3"]);
+  });
+
   test("stays where the server keeps nothing, or does not answer", async () => {
     write("1");
     keep();

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { beforeEach, describe, mock, test } from "node:test";
+import { workOnCanvas } from "../../../python/tertulia/web/static/media/effects/canvas.js";
 import { Pace } from "../../../python/tertulia/web/static/media/effects/pace.js";
+import { workOnStreams } from "../../../python/tertulia/web/static/media/effects/streams.js";
 import {
   behindMe,
   canReplaceBackground,
@@ -10,7 +12,7 @@ import {
 } from "../../../python/tertulia/web/static/media/effects.js";
 import { FakeAudioContext, FakeWorkletNode, fakeAudio } from "./fake_audio.js";
 import { FakeClock } from "./fake_clock.js";
-import { FakeTrack } from "./fake_media.js";
+import { FakeStream, FakeTrack } from "./fake_media.js";
 import { settle } from "./settle.js";
 
 const RNNOISE = new URL("../../../python/tertulia/web/static/vendor/rnnoise/rnnoise.wasm", import.meta.url);
@@ -165,6 +167,8 @@ describe("the background", () => {
     assert.match(worker.url, /background\.worker\.js$/);
     assert.deepEqual(worker.transfer, ["readable", "writable"]);
     assert.equal(worker.message.background.is, "blur");
+    device.height = 720;
+    assert.equal(track.getSettings().height, 720);
     close();
     assert.deepEqual([worker.terminated, track.readyState, device.readyState], [true, "ended", "live"]);
   });
@@ -190,6 +194,147 @@ describe("the background", () => {
     assert.deepEqual(
       workers.map(({ terminated }) => terminated),
       [true, true, true],
+    );
+  });
+
+  describe("of a browser that hands out no frames", () => {
+    let video;
+    let canvas;
+    let shown;
+
+    class FakeVideo extends EventTarget {
+      readyState = 4;
+      play = async () => {};
+    }
+
+    class FakePort {
+      isOpen = true;
+      onmessage = null;
+      postMessage(data) {
+        this.other.onmessage({ data });
+      }
+      close() {
+        this.isOpen = false;
+      }
+    }
+
+    beforeEach(() => {
+      video = new FakeVideo();
+      const track = new FakeTrack("video");
+      shown = [];
+      canvas = {
+        getContext: () => ({ transferFromImageBitmap: (picture) => shown.push(picture) }),
+        captureStream: () => new FakeStream([track]),
+      };
+      delete globalThis.MediaStreamTrackProcessor;
+      class Brush {}
+      Object.assign(Brush.prototype, { filter: "none" });
+      Object.assign(globalThis, {
+        document: { createElement: (tag) => ({ video, canvas })[tag] },
+        HTMLMediaElement: { HAVE_CURRENT_DATA: 2 },
+        MediaStream: FakeStream,
+        OffscreenCanvas: class {},
+        OffscreenCanvasRenderingContext2D: Brush,
+        VideoFrame: class {
+          constructor(source, { timestamp }) {
+            if (source.readyState < 2) throw new DOMException("no frame", "InvalidStateError");
+            Object.assign(this, { source, timestamp });
+          }
+        },
+        MessageChannel: class {
+          port1 = new FakePort();
+          port2 = new FakePort();
+          constructor() {
+            this.port1.other = this.port2;
+            this.port2.other = this.port1;
+          }
+        },
+      });
+    });
+
+    test("is drawn on a canvas if the browser can blur there, and is refused if not", async () => {
+      assert.equal(canReplaceBackground(), true);
+      delete OffscreenCanvasRenderingContext2D.prototype.filter;
+      assert.equal(canReplaceBackground(), false);
+      const { running, lost } = await begin(null);
+      await assert.rejects(running, /no frames/);
+      assert.deepEqual([workers.length, lost], [0, []]);
+    });
+
+    async function start() {
+      const { running, ...begun } = await begin({ is: "running" });
+      const { track, close } = await running;
+      const { ends } = begun.worker.message;
+      return { ...begun, ends, track, close, work: workOnCanvas(ends) };
+    }
+
+    test("is sent of that canvas; the worker gets a frame for each time that it asks", async () => {
+      const { device, worker, ends, track, close, work } = await start();
+      assert.deepEqual([worker.transfer, video.srcObject.tracks], [[ends.port], [device]]);
+      const frame = await work.next();
+      assert.deepEqual([frame.source, frame.timestamp], [video, 1000 * performance.now()]);
+      await work.show({ transferToImageBitmap: () => "picture" });
+      assert.deepEqual(shown, ["picture"]);
+      close();
+      assert.deepEqual([worker.terminated, track.readyState, device.readyState], [true, "ended", "live"]);
+      assert.deepEqual([video.srcObject, ends.port.other.isOpen], [null, false]);
+    });
+
+    test("goes on after a moment in which the camera has no frame", async () => {
+      const { work } = await start();
+      video.readyState = 1;
+      const next = work.next();
+      await settle();
+      video.readyState = 4;
+      video.dispatchEvent(new Event("canplay"));
+      assert.equal((await next).source, video);
+    });
+
+    test("is made as often as the camera films, at most 30 times a second, or as often as the machine can", async () => {
+      const { ends } = await start();
+      /** Milliseconds between two frames. */
+      const pace = async (frameRate, step, msOfEach = 0) => {
+        const work = workOnCanvas({ ...ends, frameRate });
+        const stamps = [];
+        const taking = (async () => {
+          while (stamps.length < 3) {
+            stamps.push((await work.next()).timestamp / 1000);
+            await new Promise((resolve) => setTimeout(resolve, msOfEach));
+          }
+        })();
+        for (let i = 0; i < 200; i++) await clock.advance(step);
+        await taking;
+        return Math.round(stamps[2] - stamps[1]);
+      };
+      assert.deepEqual(
+        [ends.frameRate, await pace(2, 50), await pace(60, 1), await pace(60, 1, 45)],
+        [30, 500, 33, 45],
+      );
+    });
+  });
+
+  test("of a browser that hands out frames is made of each, until the camera ends", async () => {
+    globalThis.VideoFrame = class {
+      constructor(picture, how) {
+        Object.assign(this, { picture, how });
+      }
+    };
+    const written = [];
+    const readable = new ReadableStream({
+      start(controller) {
+        controller.enqueue("frame");
+        controller.close();
+      },
+    });
+    const work = workOnStreams({
+      readable,
+      writable: new WritableStream({ write: (frame) => void written.push(frame) }),
+    });
+    assert.deepEqual([await work.next(), await work.next()], ["frame", null]);
+    await work.show("picture", 40);
+    assert.deepEqual(
+      written.map(({ picture, how }) => [picture, how.timestamp, how.alpha]),
+      [["picture", 40, "discard"]],
     );
   });
 });

@@ -97,7 +97,7 @@ test("who was removed does not come back as somebody new", async () => {
 
 test("who was denied hears that, and not that they were removed", async () => {
   localStorage.setItem(`tertulia.guest.${ROOM}`, tokenOf("old"));
-  keepDenial(tokenOf("old"));
+  keepDenial({ sub: "old", room: ROOM });
   reason = "removed";
   status = () => 401;
   await assert.rejects(Guest.admission(ROOM, invited()), { code: "entry_denied" });

@@ -285,6 +285,17 @@ describe("Hub", () => {
     assert.equal(FakeSocket.opened.length, 2);
   });
 
+  test("a socket that is late with an answer is kept while anything else comes", async () => {
+    const hub = await joinedHub();
+    FakeSocket.answer = () => {};
+    const [socket] = FakeSocket.opened;
+    mock.timers.tick(10_000);
+    socket.say({ replyTo: 1_000_000, error: { code: "internal", message: "Redis does not answer" } });
+    mock.timers.tick(5_000);
+    await settle();
+    assert.deepEqual([hub.state, FakeSocket.opened.length], ["joined", 1]);
+  });
+
   test("a seat that timed out while the socket lived is taken again on it", async () => {
     const hub = await joinedHub();
     FakeSocket.answer = (socket, message) =>

@@ -52,6 +52,16 @@ test("another one where it was deleted, or expires soon", async () => {
   assert.notEqual(await short.link(), await short.link());
 });
 
+test("none is made only to know whether there is one", async () => {
+  const { listed, invites } = setUp();
+  assert.equal(await invites.known(), null);
+  assert.equal(listed.length, 0);
+  const url = await invites.link();
+  assert.equal(await invites.known(), url);
+  listed[0].deleted = true;
+  assert.equal(await invites.known(), null);
+});
+
 test("one that could not be made is made again", async () => {
   const { rest, invites } = setUp();
   const { invite } = rest;
@@ -65,9 +75,12 @@ test("hosts send invites, and others the link that they came by, if it is not fo
   const meeting = { role: "host" };
   const { invites } = setUp();
   const inviting = new Inviting(meeting, invites, null);
+  assert.equal(await inviting.known(), null);
   assert.deepEqual([inviting.isPossible, await inviting.link()], [true, "https://a/m/i1"]);
+  assert.equal(await inviting.known(), "https://a/m/i1");
   meeting.role = "attendee";
   assert.equal(inviting.isPossible, false);
   const passing = new Inviting(meeting, invites, "https://a/m/own");
   assert.deepEqual([passing.isPossible, await passing.link()], [true, "https://a/m/own"]);
+  assert.equal(await passing.known(), "https://a/m/own");
 });

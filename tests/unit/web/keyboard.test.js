@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 import { Keyboard } from "../../../python/tertulia/web/static/view/keyboard.js";
+import { Moves } from "../../../python/tertulia/web/static/view/moves.js";
 
 class FakeWindow extends EventTarget {
   hasDialog = false;
@@ -41,7 +42,9 @@ beforeEach(() => {
     localStorage: { getItem: () => null },
   });
   const talk = { press: (onControl) => talked.push(onControl ? "after a while" : "at once"), release: () => false };
-  new Keyboard((command) => done.push(command), talk).listenIn(floating);
+  const moves = new Moves();
+  moves.follow(page);
+  new Keyboard((command) => done.push(command), talk, moves).follow(floating);
 });
 
 test("keys run commands, in the page and in a window of its own, which shows the page for some", () => {
@@ -86,10 +89,16 @@ test("while a dialog is open letters do nothing, and Space still speaks", () => 
 test("Space never presses what was clicked; a control that was reached by keyboard it does, in a dialog, too", () => {
   for (const hasDialog of [false, true]) {
     page.hasDialog = hasDialog;
+    const [clicked, next] = [new FakeButton(), new FakeButton()];
     page.dispatchEvent(new Event("pointerdown"));
-    assert.equal(page.press(" ", "Space", new FakeButton()), false);
-    page.press("Tab");
-    assert.equal(page.press(" ", "Space", new FakeButton()), true);
+    assert.equal(page.press(" ", "Space", clicked), false);
+    page.press("Escape", "Escape", clicked);
+    assert.equal(page.press(" ", "Space", clicked), false, "what was clicked has the focus still");
+    page.press("Escape", "Escape", next);
+    assert.equal(page.press(" ", "Space", clicked), false, "what it opened gave the focus back");
+    page.press("Tab", "Tab", clicked);
+    assert.equal(page.press(" ", "Space", next), true);
   }
-  assert.deepEqual(talked, ["at once", "after a while", "at once", "after a while"]);
+  const each = ["at once", "at once", "at once", "after a while"];
+  assert.deepEqual(talked, [...each, ...each]);
 });

@@ -112,7 +112,18 @@ describe("a start that the person still decides about", () => {
     await local.setMuted(true);
     resolve();
     await started;
-    assert.deepEqual([local.isMuted, local.track("microphone"), local.isVideoOn], [true, null, true]);
+    assert.deepEqual([local.isMuted, local.track("microphone").enabled, local.isVideoOn], [true, false, true]);
+  });
+
+  test("leaves alone what it does not start", async () => {
+    const { local } = setUp();
+    const { promise, resolve } = later();
+    devices.answer = (constraints) => constraints.video && promise;
+    const camera = local.setCamera(true);
+    await local.start(["microphone"]);
+    resolve(new FakeStream([new FakeTrack("video")]));
+    await camera;
+    assert.deepEqual([local.isMuted, local.isVideoOn], [false, true]);
   });
 
   test("opens no camera that was turned on and off again", async () => {
@@ -121,15 +132,55 @@ describe("a start that the person still decides about", () => {
     const stream = both();
     devices.answer = (constraints) => constraints.audio && promise;
     const started = local.start(["microphone", "camera"]);
-    await local.setCamera(true);
+    const camera = local.setCamera(true);
     await local.setCamera(false);
     resolve(stream);
-    await started;
+    await Promise.all([started, camera]);
     assert.deepEqual([local.isMuted, local.isVideoOn], [false, false]);
     assert.deepEqual(
       stream.getTracks().map(({ readyState }) => readyState),
       ["live", "ended"],
     );
+  });
+
+  test("asks nobody twice who presses a switch meanwhile", async () => {
+    const { local } = setUp();
+    const { promise, resolve } = later();
+    devices.answer = () => promise;
+    const started = local.start(["microphone", "camera"]);
+    const [unmuted, film] = [local.setMuted(false), local.setCamera(true)];
+    resolve(undefined);
+    await Promise.all([started, unmuted, film]);
+    assert.deepEqual(devices.asked.map(Object.keys), [["audio", "video"]]);
+    assert.deepEqual([local.isMuted, local.isVideoOn], [false, true]);
+  });
+
+  test("asks nobody twice who presses a switch twice, and opens the camera they wanted last", async () => {
+    for (const wishes of [
+      [true, true],
+      [true, false, true],
+      [true, false],
+    ]) {
+      devices.asked = [];
+      const { local } = setUp();
+      const { promise, resolve } = later();
+      devices.answer = () => promise;
+      const turned = wishes.map((on) => local.setCamera(on));
+      resolve(undefined);
+      await Promise.all(turned);
+      assert.deepEqual([local.isVideoOn, devices.asked.length], [wishes.at(-1), 1]);
+    }
+  });
+
+  test("asks again once an answer was no", async () => {
+    const { local } = setUp();
+    devices.answer = () => {
+      throw new DOMException("", "NotAllowedError");
+    };
+    await assert.rejects(local.setMuted(false));
+    devices.answer = null;
+    await local.setMuted(false);
+    assert.deepEqual([local.isMuted, devices.asked.length], [false, 2]);
   });
 
   test("asks once more for both where a chosen device is gone, and keeps the other", async () => {

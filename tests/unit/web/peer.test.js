@@ -50,8 +50,10 @@ async function connected(options) {
 
 const sources = (peer) => peer.tracks().map(({ source }) => source);
 
+let clock;
+
 beforeEach(() => {
-  new FakeClock();
+  clock = new FakeClock();
   fakeBrowser();
   mock.method(console, "warn", () => {});
 });
@@ -299,6 +301,34 @@ test("reports are about the other", async () => {
   assert.deepEqual([...(await ana.report()).filming], []);
   anaPc.stats = [inbound(camera, 9), inbound(screen, 9)];
   assert.deepEqual([...(await ana.report()).filming], ["ben"]);
+});
+
+test("a voice of which packets are lost is repeated by an offer, and no longer once they have ceased", async () => {
+  const { ana, anaPc, log } = await connected();
+  const [voice] = anaPc.getTransceivers();
+  const hear = async (fractionLost) => {
+    const timestamp = performance.now();
+    anaPc.stats = [{ id: "r", type: "remote-inbound-rtp", kind: "audio", timestamp, fractionLost, packetsLost: 0 }];
+    await ana.report();
+    await settle();
+  };
+  await hear(0);
+  await clock.advance(2000);
+  await hear(0.3);
+  assert.deepEqual(
+    [voice.preferences, log],
+    [
+      ["audio/red", "audio/opus"],
+      ["receiveOffer ben", "receiveAnswer ana"],
+    ],
+  );
+  await clock.advance(120_000);
+  anaPc.connectionState = "disconnected";
+  await hear(0);
+  assert.equal(log.length, 2); // once there is a path again
+  anaPc.connectionState = "connected";
+  await hear(0);
+  assert.deepEqual([voice.preferences, log.length], [["audio/opus", "audio/red"], 4]);
 });
 
 test("closing and fresh ICE servers reach the browser", async () => {

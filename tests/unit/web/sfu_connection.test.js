@@ -560,7 +560,8 @@ describe("reports", () => {
     await clock.advance(9_900);
     assert.equal((await connection.report()).blockage, null);
     await clock.advance(200);
-    assert.deepEqual((await connection.report()).blockage, { tried: [], hasTurn: false, userIds: [] });
+    const blockage = { tried: [], hasTurn: false, userIds: [], cause: "unanswered" };
+    assert.deepEqual((await connection.report()).blockage, blockage);
   });
 
   test("a path that was there is told of ten seconds after it is lost", async () => {

@@ -19,7 +19,7 @@ function setUp() {
     hub,
     roster: null,
     userId: "",
-    iceServers: [{ urls: "stun:a" }],
+    iceServers: [{ urls: "stun:a" }, { urls: ["turn:a"] }],
     tracks: new Map([["camera", CAMERA]]),
   });
   const log = [];
@@ -92,6 +92,42 @@ describe("joining", () => {
       assert.equal(console.warn.mock.callCount(), 0);
     });
   }
+
+  test("where there is no SFU, that is said after a while, until there is one", async () => {
+    const clock = new FakeClock();
+    const one = setUp();
+    one.hub.answers.SendOffer = () => {
+      throw new TertuliaError("unknown_target", "no SFU");
+    };
+    one.hub.emit("asked", null);
+    await settle();
+    const said = async () => (await one.link.report()).blockage?.cause;
+    assert.equal(await said(), undefined);
+    await clock.advance(11_000);
+    assert.equal(await said(), "unanswered");
+    delete one.hub.answers.SendOffer;
+    one.hub.emit("SfuEndpoint", { transportId: "sfu_1" });
+    assert.equal(await said(), undefined);
+    await answer(one);
+    assert.equal(await said(), undefined);
+  });
+
+  test("an SFU that does not answer is told from a network that lets nothing through", async () => {
+    const clock = new FakeClock();
+    const one = setUp();
+    one.hub.emit("asked", null);
+    one.hub.emit("SfuEndpoint", { transportId: "sfu_1" });
+    await settle();
+    await clock.advance(11_000);
+    const said = async () => (await one.link.report()).blockage;
+    assert.equal((await said()).cause, "unanswered");
+    one.hub.emit("ReceiveAnswer", {
+      sourceUserId: "sfu_1",
+      sdp: await answerTo(one.hub.called("SendOffer").at(-1).sdp),
+    });
+    await settle();
+    assert.equal((await said()).cause, undefined);
+  });
 
   test("agreed once the first answer is accepted", async () => {
     const one = setUp();
@@ -368,7 +404,7 @@ describe("another SFU, or a lost connection", () => {
     const one = setUp();
     one.hub.emit("asked", null);
     one.hub.emit("SfuEndpoint", { transportId: "sfu_1" });
-    const said = async () => (await one.link.report()).blockage?.isEncryption ?? false;
+    const said = async () => (await one.link.report()).blockage?.cause === "encryption";
     for (const expected of [false, false, true]) {
       await fail(one, "certificate");
       assert.equal(await said(), expected);
@@ -529,13 +565,14 @@ test("a track that cannot be had is logged, and the offer under way is still ans
   assert.equal(hub.called("SendOffer").length, offers, "one at a time: the one before is not given up");
 });
 
-test("fresh ICE servers reach the connection there is and the next one", async () => {
+test("fresh ICE servers reach the connection there is and the next one, as far as they relay", async () => {
   const { link, hub } = await connected();
-  const servers = () => FakePeerConnection.made.map(({ configuration }) => configuration.iceServers[0].urls);
-  assert.deepEqual(servers(), ["stun:a"]);
-  link.setIceServers([{ urls: "turn:b" }]);
+  const servers = () =>
+    FakePeerConnection.made.map(({ configuration }) => configuration.iceServers.flatMap(({ urls }) => urls));
+  assert.deepEqual(servers(), [["turn:a"]]);
+  link.setIceServers([{ urls: "stun:b" }, { urls: "turn:b" }]);
   hub.emit("SfuEndpoint", { transportId: "sfu_2" });
-  assert.deepEqual(servers(), ["turn:b", "turn:b"]);
+  assert.deepEqual(servers(), [["turn:b"], ["turn:b"]]);
 });
 
 test("a closed link hears nothing more", async () => {
@@ -563,11 +600,26 @@ describe("a narrow line", () => {
     assert.deepEqual(paused.at(-1), []);
   });
 
+  test("says of which videos it lets less through, and details do, too", async () => {
+    const one = await connected();
+    const limited = [];
+    one.link.on("limited", (limits) => limited.push(limits));
+    const videos = [{ userId: "ana", source: "camera", height: 180, fewerFrames: false, reason: "bandwidth" }];
+    one.hub.emit("VideosLimited", { transportId: "sfu_other", videos });
+    one.hub.emit("VideosLimited", { transportId: "sfu_1", videos });
+    assert.deepEqual(limited, [videos]);
+    assert.deepEqual((await one.link.details()).limits, videos);
+    one.hub.emit("TransportState", { transportId: "sfu_1", state: "closed" });
+    assert.deepEqual(limited.at(-1), []);
+    assert.deepEqual((await one.link.details()).limits, []);
+  });
+
   test("is unknown after events were missed", async () => {
     const one = await connected();
-    const paused = [];
+    const [paused, limited] = [[], []];
     one.link.on("paused", (videos) => paused.push(videos));
+    one.link.on("limited", (limits) => limited.push(limits));
     one.hub.emit("joined", { missed: true });
-    assert.deepEqual(paused, [[]]);
+    assert.deepEqual([paused, limited], [[[]], [[]]]);
   });
 });

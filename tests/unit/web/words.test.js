@@ -29,7 +29,7 @@ for (const code of CODES) {
 }
 
 /** @param {string} name of a module @returns {string} its code without comments */
-const code = (name) => readFileSync(new URL(name, STATIC), "utf8").replace(/\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm, "");
+const code = (name) => readFileSync(new URL(name, STATIC), "utf8").replace(/(?<!\w)\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm, "");
 const forms = (text) => (typeof text === "string" ? [text] : Object.values(text));
 const placeholders = (text) => [...new Set([...text.matchAll(/\{(\w+)\}/g)].map(([, name]) => name))].sort();
 const without = (names, others) => names.filter((name) => !others.includes(name));

@@ -49,6 +49,10 @@ pub(crate) struct Client {
     timeout: Instant,
 }
 
+fn session(version: DtlsVersion, now: Instant) -> Rtc {
+    RtcConfig::new().set_rtp_mode(true).set_dtls_version(version).build(now)
+}
+
 impl Client {
     pub(crate) fn new(
         room: &str,
@@ -69,10 +73,7 @@ impl Client {
             clock: now,
             feeds_back,
             sends: false,
-            rtc: RtcConfig::new()
-                .set_rtp_mode(true)
-                .set_dtls_version(DtlsVersion::Auto)
-                .build(now),
+            rtc: session(DtlsVersion::Auto, now),
             local: socket.local_addr().expect("bound"),
             socket,
             pending: None,
@@ -85,6 +86,11 @@ impl Client {
             picture: 1,
             timeout: now,
         }
+    }
+
+    /// Has it speak this version of DTLS, before it offers.
+    pub(crate) fn speak(&mut self, version: DtlsVersion, now: Instant) {
+        self.rtc = session(version, now);
     }
 
     /// With slots for so many of others.

@@ -6,8 +6,8 @@
 //!
 //! With `hostile` it measures what attacks add to the delays of others' packets, for `bench/hostile`, with `joining`
 //! what guests who do their worst add to the time in which others are answered; with `remote PEOPLE PUBLISHERS` it is
-//! people in a call on a server elsewhere, for that and `bench/faults`. With `sessions N` it measures what so many idle
-//! sessions cost, for `bench/idle`.
+//! people in a call on a server elsewhere, for that and `bench/faults`. With `sessions N DTLS` it measures what so many
+//! idle sessions cost whose clients have this version of DTLS, `1.2` or `1.3`, for `bench/idle`.
 
 mod client;
 mod hostile;
@@ -17,6 +17,8 @@ mod recording;
 mod remote;
 mod sessions;
 mod thread_time;
+
+use str0m::config::DtlsVersion;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
@@ -29,7 +31,14 @@ fn main() {
             let number = |text: &String| text.parse().expect("a number");
             remote::call(number(people), number(publishers));
         }
-        [word, count] if word == "sessions" => sessions::idle(count.parse().expect("a number")),
+        [word, count, version] if word == "sessions" => {
+            let version = match &**version {
+                "1.2" => DtlsVersion::Dtls12,
+                "1.3" => DtlsVersion::Dtls13,
+                _ => panic!("unknown: {version}"),
+            };
+            sessions::idle(count.parse().expect("a number"), version);
+        }
         [word] if word == "serve" => sessions::serve(),
         _ => panic!("unknown: {arguments:?}"),
     }

@@ -1,6 +1,6 @@
 //! What sessions cost that are there and do nothing: memory and CPU time of a process that only serves them.
 //!
-//! `sessions N`: the SFU runs in a process of its own (`serve`), its clients here. Each has three slots for audio and nine for
+//! `sessions N DTLS`: the SFU runs in a process of its own (`serve`), its clients here. Each has three slots for audio and nine for
 //! video, in which something has come. Prints one JSON object.
 
 use std::collections::HashMap;
@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use sfu_driver::sfu::{self, Body, Command, PeerId, Recipient, Source, WantedVideo};
 use sfu_driver::{Config, Driver, Event};
+use str0m::config::DtlsVersion;
 
 use crate::client::Client;
 use crate::meeting::SETUP;
@@ -33,6 +34,8 @@ const SETTLING: Duration = Duration::from_secs(12);
 const IDLE: Duration = Duration::from_secs(30);
 /// Offers that wait for their answers at most, since the SFU refuses more than it can read soon.
 const UNDER_WAY: usize = 16;
+/// Those who watch before it counts: what is there only while people join, so many at once, is there by then.
+const FIRST: usize = 4 * UNDER_WAY;
 
 /// The process that is measured.
 struct Server {
@@ -101,6 +104,7 @@ fn read_answers(pipe: ChildStdout) -> Receiver<(String, String)> {
 /// Clients in one room.
 struct Room {
     server: Server,
+    version: DtlsVersion,
     clients: Vec<Client>,
     numbers: HashMap<String, usize>,
     answered: usize,
@@ -141,6 +145,7 @@ impl Room {
         let number = self.clients.len();
         let name = format!("sfu_{number}");
         let mut client = Client::new("bench", name.clone(), FRAMES, FRAME_PACKETS, true, Instant::now());
+        client.speak(self.version, Instant::now());
         client.audio_every = AUDIO_EVERY;
         let Command::Offer { sdp, .. } = client.offer(sends, AUDIOS, VIDEOS) else {
             panic!("not an offer");
@@ -160,15 +165,16 @@ impl Room {
     }
 }
 
-/// Prints what so many who watch cost, beyond those who send to them and one who watches.
-pub(crate) fn idle(sessions: usize) {
+/// Prints what so many who watch cost, beyond those who send to them and the first who watch.
+pub(crate) fn idle(sessions: usize, version: DtlsVersion) {
     let mut room = Room {
         server: Server::start(),
+        version,
         clients: Vec::new(),
         numbers: HashMap::new(),
         answered: 0,
     };
-    for number in 0..=VIDEOS {
+    for number in 0..VIDEOS + FIRST {
         room.join(number < VIDEOS);
     }
     room.settle();

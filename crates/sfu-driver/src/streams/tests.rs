@@ -2,6 +2,8 @@ use super::*;
 use mio::{Events, Poll};
 
 const LISTENER: Token = Token(0);
+/// A machine that compiles beside takes its time; what takes longer than this does not come.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 struct Server {
     poll: Poll,
@@ -32,7 +34,7 @@ impl Server {
     /// Handles what the poll reports until `done`, at the time `start + at`; what was read.
     fn until(&mut self, at: Duration, done: impl Fn(&Streams, &Counters, &[Vec<u8>]) -> bool) -> Vec<Vec<u8>> {
         let now = self.start + at;
-        let deadline = Instant::now() + Duration::from_secs(5);
+        let deadline = Instant::now() + PATIENCE;
         let mut events = Events::with_capacity(16);
         let mut read = Vec::new();
         while !done(&self.streams, &self.counters, &read) {
@@ -61,7 +63,7 @@ impl Server {
     fn client(&mut self) -> std::net::TcpStream {
         let accepted = self.counters.tcp_accepted.get();
         let client = std::net::TcpStream::connect(self.address).unwrap();
-        client.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+        client.set_read_timeout(Some(PATIENCE)).unwrap();
         self.until(Duration::ZERO, |_, counters, _| counters.tcp_accepted.get() > accepted);
         client
     }
@@ -132,7 +134,7 @@ fn a_stream_with_much_to_read_waits_in_line_once() {
     server.streams.buffer = vec![0; 1].into_boxed_slice();
     client.write_all(&[0, 1, 7].repeat(READS_PER_TURN * 3)).unwrap();
     let mut events = Events::with_capacity(4);
-    server.poll.poll(&mut events, Some(Duration::from_secs(5))).unwrap();
+    server.poll.poll(&mut events, Some(PATIENCE)).unwrap();
     for _ in 0..2 {
         let registry = server.poll.registry();
         server
@@ -190,11 +192,8 @@ fn a_full_table_closes_the_oldest_unclaimed_connection_but_no_peers() {
         .streams
         .send(third.local_addr().unwrap(), &[22], &server.counters);
     let mut refused = std::net::TcpStream::connect(server.address).unwrap();
-    refused.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
-    server
-        .poll
-        .poll(&mut Events::with_capacity(4), Some(Duration::from_secs(5)))
-        .unwrap();
+    refused.set_read_timeout(Some(PATIENCE)).unwrap();
+    server.poll.poll(&mut Events::with_capacity(4), Some(PATIENCE)).unwrap();
     server
         .streams
         .accept(server.poll.registry(), server.start, &server.counters);

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Cluster, Departures, Estimator, Gcc, Meter, Outcome, Pacer, Prober};
+use super::{Cluster, Departures, Estimator, Gcc, Meter, Pacer, Prober};
 use crate::rtp::TransportFeedback;
 
 /// Statuses that are read of one RTCP packet. Clients report ten to twenty times a second, each packet once.
@@ -21,7 +21,7 @@ const FREE_WAIT: f64 = 0.04;
 const BOUND_SHARE: f64 = 1.3;
 
 /// What waits is worth a second, and within these bounds: keyframes of all tiles at once, and of one.
-const MAX_WAITING: usize = 4 << 20;
+pub(crate) const MAX_WAITING: usize = 4 << 20;
 const MIN_WAITING: usize = 100_000;
 
 /// After so long without a sign of a limit, there is none.
@@ -37,13 +37,14 @@ const LOSES_FOR: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub(crate) struct Control {
     departures: Departures,
-    outcomes: Vec<Outcome>,
     /// The reference time of the last report.
     reference: Option<i64>,
     gcc: Gcc,
     prober: Prober,
     pacer: Pacer,
     sent: Meter,
+    /// What left without transport-wide numbers: of some clients, audio. No report speaks of it.
+    unreported: Meter,
     goal: Option<f64>,
     /// Since when nothing more is wanted.
     content: Option<Instant>,
@@ -57,12 +58,12 @@ impl Control {
     pub(crate) fn new(now: Instant) -> Self {
         Self {
             departures: Departures::new(now),
-            outcomes: Vec::new(),
             reference: None,
             gcc: Gcc::default(),
             prober: Prober::new(now),
             pacer: Pacer::new(now, FREE_BITS),
             sent: Meter::new(now),
+            unreported: Meter::new(now),
             goal: None,
             content: None,
             has_reports: false,
@@ -72,12 +73,18 @@ impl Control {
 
     /// Bits per second that are possible; `None`: there is no sign of a limit.
     pub(crate) fn bits(&self) -> Option<u64> {
-        self.gcc.bits()
+        Some(self.gcc.bits()? + self.beside())
+    }
+
+    /// Bits per second that go through the line beside what is reported.
+    fn beside(&self) -> u64 {
+        let unreported = self.unreported.bits().filter(|_| self.has_reports);
+        unreported.unwrap_or_default() as u64
     }
 
     /// Whether [`Self::bits`] is not what it was at the last call.
     pub(crate) fn is_news(&mut self) -> bool {
-        let bits = self.gcc.bits();
+        let bits = self.bits();
         std::mem::replace(&mut self.told, bits) != bits
     }
 
@@ -101,6 +108,8 @@ impl Control {
     pub(crate) fn depart(&mut self, now: Instant, bytes: usize, is_numbered: bool) {
         self.pacer.spend(bytes);
         self.sent.add(now, bytes);
+        // What is numbered counts as nothing there, so that the rate falls where audio stops.
+        self.unreported.add(now, if is_numbered { 0 } else { bytes });
         if is_numbered {
             let cluster: Option<Cluster> = self.prober.depart(bytes);
             self.departures.depart(now, bytes, cluster);
@@ -109,13 +118,14 @@ impl Control {
 
     /// Packets are about to leave; so many bytes wait their turn.
     pub(crate) fn begin(&mut self, now: Instant, waiting: usize) {
-        let rate = match self.gcc.bits() {
+        let limit = self.bits();
+        let rate = match limit {
             Some(bits) => bits as f64 * BOUND_SHARE,
             None => FREE_BITS
                 .max(self.sent.bits().unwrap_or_default() * FREE_SHARE)
                 .max(waiting as f64 * 8.0 / FREE_WAIT),
         };
-        self.pacer.set_rate(now, rate, self.gcc.bits().is_some());
+        self.pacer.set_rate(now, rate, limit.is_some());
     }
 
     /// Whether a packet that waits its turn may leave.
@@ -125,7 +135,7 @@ impl Control {
 
     /// How many bytes may wait.
     pub(crate) fn most_waiting(&self) -> usize {
-        let bound = self.gcc.bits().map(|bits| bits as usize / 8);
+        let bound = self.bits().map(|bits| bits as usize / 8);
         bound.map_or(MAX_WAITING, |second| second.clamp(MIN_WAITING, MAX_WAITING))
     }
 
@@ -141,17 +151,13 @@ impl Control {
         for report in reports {
             let reference = report.reference(self.reference);
             self.reference = Some(reference);
-            self.outcomes.clear();
-            for status in report.statuses().take(left) {
+            let clock = self.departures.micros(now);
+            let outcomes = report.statuses().take(left).filter_map(|status| {
                 left -= 1;
                 let arrived = status.arrived.map(|arrived| reference + arrived);
-                self.outcomes.extend(self.departures.report(status.sequence, arrived));
-            }
-            if let Some(last) = self.outcomes.last() {
-                self.has_reports = true;
-                let age = now.saturating_duration_since(self.departures.instant(last.departed));
-                self.gcc.reported(now, &self.outcomes, age);
-            }
+                self.departures.report(status.sequence, arrived)
+            });
+            self.has_reports |= self.gcc.reported(now, clock, outcomes);
         }
         if self.gcc.cut_at() != before {
             self.prober.put_off(now);
@@ -186,7 +192,7 @@ impl Control {
 
     /// So many bits per second would be of use. `None`: what is possible is enough.
     pub(crate) fn set_goal(&mut self, now: Instant, goal: Option<u64>) {
-        self.goal = goal.map(|goal| goal as f64);
+        self.goal = goal.map(|goal| goal.saturating_sub(self.beside()) as f64);
         self.content = goal.is_none().then(|| self.content.unwrap_or(now));
         self.prober.set_goal(now, self.goal);
     }
@@ -304,6 +310,21 @@ mod tests {
         assert!(control.is_news() && control.bits().is_some());
         control.path_changed(now + FREE_AFTER);
         assert!(control.is_news() && control.bits().is_none());
+    }
+
+    #[test]
+    fn audio_that_is_not_reported_counts_as_long_as_it_is_sent() {
+        let mut now = Instant::now();
+        let mut control = Control::new(now);
+        control.has_reports = true;
+        control.gcc.set_bound(now, 500_000.0);
+        send(&mut control, &mut now);
+        assert!(control.bits() > Some(1_300_000), "a megabit beside the limit");
+        for _ in 0..300 {
+            now += 10 * MS;
+            control.depart(now, 1_250, true);
+        }
+        assert!(control.bits() < Some(550_000), "{:?}", control.bits());
     }
 
     #[test]

@@ -20,9 +20,10 @@ pub(super) struct Delay {
     last: i64,
     /// The last one when [`Self::rises`] was asked.
     before: i64,
-    /// The longest since then, and by how many steps it was reached.
+    /// The longest since then, by how many steps it was reached, and of how many packets.
     longest: i64,
     steps: u32,
+    packets: u32,
 }
 
 impl Delay {
@@ -37,6 +38,7 @@ impl Delay {
         }
         base[0] = base[0].min(delay);
         self.last = delay;
+        self.packets += 1;
         if delay > self.longest + STEP {
             (self.longest, self.steps) = (delay, self.steps + 1);
         }
@@ -49,8 +51,12 @@ impl Delay {
     }
 
     /// Whether the delay has risen by so many milliseconds since the last call, step by step, and still does. Where a radio
-    /// stalls, it jumps and then falls.
+    /// stalls, it jumps and then falls. Fewer packets than are steps say nothing by themselves: those that follow count with them.
     pub(super) fn rises(&mut self, by: f64) -> bool {
+        if self.packets < STEPS {
+            return false;
+        }
+        self.packets = 0;
         let before = std::mem::replace(&mut self.before, self.last);
         let (longest, steps) = (self.longest, self.steps);
         (self.longest, self.steps) = (self.last, 0);

@@ -5,12 +5,12 @@ use std::time::Instant;
 use super::Outcome;
 use super::probe::Cluster;
 
-/// Packets remembered at first, and at most: a second of 25 Mbit/s.
+/// Packets remembered at first, and at most: two seconds of 12 Mbit/s.
 const FEWEST: usize = 128;
 const MOST: usize = 2_048;
 
-/// Packets are remembered for so long, where there are not too many. Clients report several times within it.
-const KEEP: i64 = 1_000_000;
+/// Packets are remembered for so long, where there are not too many. Of what is under way for longer nothing is learned.
+const KEEP: i64 = 2_000_000;
 
 /// IPv4 and UDP headers, which take their share of the line.
 const BELOW: usize = 28;
@@ -69,7 +69,7 @@ impl Departures {
 
     /// The next packet leaves, with so many bytes of UDP payload.
     pub(crate) fn depart(&mut self, now: Instant, bytes: usize, cluster: Option<Cluster>) {
-        self.last = now.saturating_duration_since(self.began).as_micros() as i64;
+        self.last = self.micros(now);
         self.make_room();
         let place = self.place(self.next);
         self.places[place] = Departed {
@@ -134,9 +134,9 @@ impl Departures {
         })
     }
 
-    /// When a departure was, as a time.
-    pub(crate) fn instant(&self, departed: i64) -> Instant {
-        self.began + std::time::Duration::from_micros(departed.max(0) as u64)
+    /// A time in microseconds since the ring began.
+    pub(crate) fn micros(&self, at: Instant) -> i64 {
+        at.saturating_duration_since(self.began).as_micros() as i64
     }
 }
 
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn as_many_are_remembered_as_leave_in_a_second() {
+    fn as_many_are_remembered_as_leave_in_two_seconds() {
         let now = Instant::now();
         let mut departures = Departures::new(now);
         let mut at = now;
@@ -190,7 +190,7 @@ mod tests {
                 departures.depart(at, 100, None);
             }
         };
-        send(&mut departures, 65_500, 100);
+        send(&mut departures, 65_500, 60);
         assert_eq!(departures.places.len(), FEWEST);
         // Over the end of the numbers.
         send(&mut departures, 300, 1_000);

@@ -67,21 +67,26 @@ pub(crate) struct Gcc {
 }
 
 impl Estimator for Gcc {
-    fn reported(&mut self, now: Instant, outcomes: &[Outcome], age: Duration) {
-        let (mut is_over, mut has_probes) = (false, false);
+    fn reported(&mut self, now: Instant, clock: i64, outcomes: impl Iterator<Item = Outcome>) -> bool {
+        let (mut last, mut is_over, mut has_probes) = (None, false, false);
         for outcome in outcomes {
+            last = Some(outcome.departed);
             let has_arrived = u32::from(outcome.arrived.is_some());
             self.loss.count(has_arrived, 1 - has_arrived);
             let Some(arrived) = outcome.arrived else { continue };
             self.throughput.add(arrived, outcome.bytes);
-            self.delay.add(outcome);
-            Probed::add(&mut self.probed, outcome);
+            self.delay.add(&outcome);
+            Probed::add(&mut self.probed, &outcome);
             has_probes |= outcome.cluster.is_some();
-            if let Some(spacing) = self.groups.add(outcome) {
+            if let Some(spacing) = self.groups.add(&outcome) {
                 self.trend.add(spacing);
                 is_over |= self.trend.usage() == Usage::Over && self.has_queue();
             }
         }
+        let Some(last) = last else {
+            return false;
+        };
+        let age = Duration::from_micros((clock - last).try_into().unwrap_or_default());
         let is_clear = self.delay.rises(CLEAR_GROWTH) && self.delay.queue() >= CLEAR_QUEUE;
         match self.trend.usage() {
             _ if is_clear => self.decrease(now, age, self.throughput.recent()),
@@ -98,6 +103,7 @@ impl Estimator for Gcc {
             self.bound = self.bound.map(|bound| bound.max(found));
         }
         self.heed_losses(now, self.throughput.bits());
+        true
     }
 
     fn bits(&self) -> Option<u64> {

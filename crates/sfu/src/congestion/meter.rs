@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-/// What is counted together.
+/// What is counted together, unless said otherwise.
 const SPAN: Duration = Duration::from_millis(500);
 
 /// The weight of the last span against those before.
@@ -11,6 +11,7 @@ const WEIGHT: f64 = 0.4;
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Meter {
+    span: Duration,
     began: Instant,
     bytes: u64,
     rate: Option<f64>,
@@ -20,9 +21,19 @@ impl Meter {
     /// Nothing was counted yet.
     pub(crate) fn new(now: Instant) -> Self {
         Self {
+            span: SPAN,
             began: now,
             bytes: 0,
             rate: None,
+        }
+    }
+
+    /// Counts together what comes within a span, before which there was nothing.
+    pub(crate) fn of_spans(span: Duration, now: Instant) -> Self {
+        Self {
+            span,
+            rate: Some(0.0),
+            ..Self::new(now)
         }
     }
 
@@ -30,13 +41,13 @@ impl Meter {
     pub(crate) fn add(&mut self, now: Instant, bytes: usize) {
         self.bytes += bytes as u64;
         let passed = now.saturating_duration_since(self.began);
-        if passed < SPAN {
+        if passed < self.span {
             return;
         }
         let last = self.bytes as f64 * 8.0 / passed.as_secs_f64();
         let before = self.rate.unwrap_or(last);
         // After a pause nothing of before counts.
-        self.rate = Some(if passed > 4 * SPAN {
+        self.rate = Some(if passed > 4 * self.span {
             before
         } else {
             before + WEIGHT * (last - before)

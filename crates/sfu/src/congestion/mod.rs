@@ -16,9 +16,9 @@ mod prober;
 mod throughput;
 mod trend;
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-pub(crate) use control::Control;
+pub(crate) use control::{Control, MAX_WAITING};
 use departures::Departures;
 use gcc::Gcc;
 pub(crate) use meter::Meter;
@@ -41,9 +41,9 @@ pub(crate) struct Outcome {
 
 /// Finds out how much a client can be sent.
 pub(crate) trait Estimator {
-    /// A client has reported what became of some packets, in the order in which they left. `age` is how long ago the last of
-    /// them left.
-    fn reported(&mut self, now: Instant, outcomes: &[Outcome], age: Duration);
+    /// A client has reported what became of some packets, in the order in which they left. `clock` is now in microseconds of
+    /// the clock of their departures. Gives whether there are any: nothing is made of none.
+    fn reported(&mut self, now: Instant, clock: i64, outcomes: impl Iterator<Item = Outcome>) -> bool;
 
     /// Bits per second. `None`: there is no sign of a limit.
     fn bits(&self) -> Option<u64>;

@@ -1,10 +1,11 @@
-//! The addresses that a client may make the session remember, with a bound.
+//! The addresses that a session is told of, with a bound.
 
 use std::net::SocketAddr;
 
 use crate::config::Transport;
 
-/// Addresses from which one peer's STUN requests are taken until ICE restarts. The session keeps a candidate for each.
+/// Addresses of one client whose STUN requests its session takes until ICE restarts: it keeps a candidate for each. Those from
+/// others are answered without it.
 const MAX_ADDRESSES: usize = 64;
 
 #[derive(Debug, Default)]
@@ -13,20 +14,20 @@ pub(super) struct Admission {
 }
 
 impl Admission {
-    /// Whether STUN requests from an address are taken.
-    pub(super) fn admits_address(&self, address: (Transport, SocketAddr)) -> bool {
+    /// Whether the session takes STUN requests from an address.
+    pub(super) fn admits(&self, address: (Transport, SocketAddr)) -> bool {
         self.addresses.len() < MAX_ADDRESSES || self.addresses.contains(&address)
     }
 
-    /// Counts an address from which a verified STUN request came.
-    pub(super) fn count_address(&mut self, address: (Transport, SocketAddr)) {
+    /// Counts an address from which the session has taken one.
+    pub(super) fn count(&mut self, address: (Transport, SocketAddr)) {
         if !self.addresses.contains(&address) {
             self.addresses.push(address);
         }
     }
 
     /// ICE has restarted: the session has dropped its candidates.
-    pub(super) fn forget_addresses(&mut self) {
+    pub(super) fn forget(&mut self) {
         self.addresses.clear();
     }
 }

@@ -1,23 +1,30 @@
 //! DTLS 1.2 by OpenSSL, in the role of the server: for clients that offer nothing newer, since their certificates may have
 //! keys of RSA, which str0m's own library does not verify. Time comes from outside, as everywhere in the core.
 
+mod farewell;
+#[cfg(test)]
+mod tests;
+
 use std::collections::VecDeque;
 use std::io::{Error as IoError, ErrorKind, Read, Result as IoResult, Write};
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::time::{Duration, Instant};
 
-use dimpl::{CertificateError, CryptoError, CryptoOperation};
+use dimpl::CertificateError;
 use openssl::error::ErrorStack;
 use openssl::pkey::PKey;
 use openssl::srtp::SrtpProfileId;
 use openssl::ssl::{
-    Error as SslError, ErrorCode, Ssl, SslContext, SslMethod, SslOptions, SslSessionCacheMode, SslStream,
+    Error as SslError, ErrorCode, Ssl, SslContext, SslMethod, SslOptions, SslRef, SslSessionCacheMode, SslStream,
     SslVerifyMode, SslVersion,
 };
 use openssl::x509::{X509, X509StoreContextRef};
 use str0m::config::DtlsCert;
 use str0m::crypto::dtls::{DtlsImplError, DtlsInstance, DtlsOutput, KeyingMaterial, ProtocolVersion, SrtpProfile};
 use zeroize::Zeroizing;
+
+use super::keys::KeySlot;
+use farewell::Farewell;
 
 /// Those that WebRTC stacks have (RFC 8827 section 6.5). The server's own certificate is of ECDSA.
 const CIPHERS: &str = "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305";
@@ -106,17 +113,43 @@ impl Write for Wire {
 }
 
 /// How far a session is.
-#[derive(Debug, PartialEq, Eq)]
 enum Stage {
-    /// The last flight is sent again until the client answers it. `at` is not known before the time is told.
-    Handshaking {
-        flight: Vec<Vec<u8>>,
-        at: Option<Instant>,
-        after: Duration,
-    },
-    Up,
+    Handshaking(SslStream<Wire>, Flight),
+    Up(SslStream<Wire>),
+    /// The client has the keys, so that no flight can be asked for again.
+    Settled(Farewell),
     /// It failed, or was closed by either side.
     Over,
+}
+
+/// What was sent last in a handshake. It is sent again until the client answers it.
+#[derive(Default)]
+struct Flight {
+    packets: Vec<Vec<u8>>,
+    /// Not known before the time is told.
+    at: Option<Instant>,
+    repeats: u32,
+}
+
+impl Flight {
+    fn new(packets: impl Iterator<Item = Vec<u8>>) -> Self {
+        Self {
+            packets: packets.take(MAX_FLIGHT).collect(),
+            ..Self::default()
+        }
+    }
+
+    /// Tells the time. Gives the packets that are due again.
+    fn pass(&mut self, now: Instant) -> &[Vec<u8>] {
+        let is_due = self.at.is_some_and(|at| at <= now);
+        if is_due {
+            self.repeats += 1;
+            self.at = None;
+        }
+        let after = RESEND_AFTER * 2_u32.saturating_pow(self.repeats);
+        self.at.get_or_insert(now + after.min(MAX_RESEND_AFTER));
+        if is_due { &self.packets } else { &[] }
+    }
 }
 
 /// What the session has to say, beside packets.
@@ -130,9 +163,11 @@ enum Said {
 
 /// One session.
 pub(super) struct Dtls12Server {
-    stream: SslStream<Wire>,
     stage: Stage,
+    outgoing: VecDeque<Vec<u8>>,
     said: VecDeque<Said>,
+    /// Where it shows that the client has the keys.
+    slot: KeySlot,
     now: Instant,
 }
 
@@ -142,9 +177,7 @@ impl RefUnwindSafe for Dtls12Server {}
 
 impl std::fmt::Debug for Dtls12Server {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Dtls12Server")
-            .field("stage", &self.stage)
-            .finish_non_exhaustive()
+        f.debug_struct("Dtls12Server").finish_non_exhaustive()
     }
 }
 
@@ -153,88 +186,90 @@ impl Dtls12Server {
     ///
     /// # Errors
     /// There is no memory.
-    pub(super) fn new(context: &SslContext, now: Instant, mtu: Option<usize>) -> Result<Self, ErrorStack> {
+    pub(super) fn new(
+        context: &SslContext,
+        slot: KeySlot,
+        now: Instant,
+        mtu: Option<usize>,
+    ) -> Result<Self, ErrorStack> {
         let mut ssl = Ssl::new(context)?;
         ssl.set_accept_state();
         ssl.set_mtu(mtu.unwrap_or(MTU) as u32)?;
         Ok(Self {
-            stream: SslStream::new(ssl, Wire::default())?,
-            stage: Stage::Handshaking {
-                flight: Vec::new(),
-                at: None,
-                after: RESEND_AFTER,
-            },
+            stage: Stage::Handshaking(SslStream::new(ssl, Wire::default())?, Flight::default()),
+            outgoing: VecDeque::new(),
             said: VecDeque::new(),
+            slot,
             now,
         })
     }
 
-    fn shake_hands(&mut self) -> Result<(), DtlsImplError> {
-        match self.stream.do_handshake() {
-            Ok(()) => self.established(),
-            Err(error) if error.code() == ErrorCode::WANT_READ => {
-                self.note_flight();
+    fn shake_hands(&mut self, mut stream: SslStream<Wire>, flight: Flight) -> Result<(), DtlsImplError> {
+        let shaken = stream.do_handshake();
+        let sent = std::mem::take(&mut stream.get_mut().outgoing);
+        self.outgoing.extend(sent.iter().cloned());
+        match shaken {
+            Ok(()) => {
+                self.established(stream.ssl())?;
+                self.stage = Stage::Up(stream);
                 Ok(())
             }
-            Err(error) => {
-                self.stage = Stage::Over;
-                Err(reason(&error))
+            Err(error) if error.code() == ErrorCode::WANT_READ => {
+                // What is sent now answers what came.
+                let flight = if sent.is_empty() {
+                    flight
+                } else {
+                    Flight::new(sent.into_iter())
+                };
+                self.stage = Stage::Handshaking(stream, flight);
+                Ok(())
             }
+            Err(error) => Err(reason(&error)),
         }
     }
 
-    /// Keeps what is sent now until it is answered.
-    fn note_flight(&mut self) {
-        let sent = &self.stream.get_ref().outgoing;
-        if !sent.is_empty() {
-            self.stage = Stage::Handshaking {
-                flight: sent.iter().take(MAX_FLIGHT).cloned().collect(),
-                at: None,
-                after: RESEND_AFTER,
-            };
-        }
-    }
-
-    fn established(&mut self) -> Result<(), DtlsImplError> {
-        let failed = |operation| DtlsImplError::CryptoError(CryptoError::OperationFailed(operation));
-        self.stage = Stage::Over;
-        let ssl = self.stream.ssl();
+    /// Says what the handshake has come to: keys only where both have a profile of SRTP.
+    fn established(&mut self, ssl: &SslRef) -> Result<(), DtlsImplError> {
         let certificate = ssl.peer_certificate().and_then(|certificate| certificate.to_der().ok());
-        let certificate = certificate.ok_or_else(|| failed(CryptoOperation::VerifySignature))?;
+        let missing = CertificateError::NoClientCertificateReceived;
+        let certificate = certificate.ok_or(DtlsImplError::CertificateError(missing))?;
+        self.said.extend([Said::Certificate(certificate), Said::Connected]);
         let profile = ssl.selected_srtp_profile().and_then(|profile| known(profile.id()));
-        let profile = profile.ok_or_else(|| failed(CryptoOperation::ExtractSrtpKeyingMaterial))?;
-        let mut keys = Zeroizing::new(vec![0; profile.keying_material_len()]);
-        ssl.export_keying_material(&mut keys, "EXTRACTOR-dtls_srtp", None)
-            .map_err(|_| failed(CryptoOperation::ExtractSrtpKeyingMaterial))?;
-        self.stage = Stage::Up;
-        self.said.extend([
-            Said::Certificate(certificate),
-            Said::Connected,
-            Said::Keys(keys, profile),
-        ]);
+        self.said.extend(profile.and_then(|profile| exported(ssl, profile)));
         Ok(())
     }
 
     /// Reads what the client says after the handshake: data, its last flight once more, which OpenSSL answers, or that it
     /// closes.
-    fn listen(&mut self) {
+    fn listen(&mut self, mut stream: SslStream<Wire>) {
         let mut data = [0; MAX_RECORD];
-        loop {
-            match self.stream.ssl_read(&mut data) {
+        let ended = loop {
+            match stream.ssl_read(&mut data) {
                 Ok(length) => self.said.push_back(Said::Data(data[..length].to_vec())),
-                Err(error) if error.code() == ErrorCode::WANT_READ => return,
-                Err(_) => {
-                    self.said.push_back(Said::Closed);
-                    return;
-                }
+                Err(error) => break error,
             }
+        };
+        if ended.code() != ErrorCode::WANT_READ {
+            self.said.push_back(Said::Closed);
+        }
+        self.outgoing.append(&mut stream.get_mut().outgoing);
+        self.stage = Stage::Up(stream);
+    }
+
+    /// Lets OpenSSL's session go, once the client has sent something by the keys.
+    fn settle(&mut self) {
+        if let Stage::Up(stream) = &mut self.stage
+            && self.slot.is_proven()
+            && let Some(farewell) = Farewell::of(stream)
+        {
+            self.stage = Stage::Settled(farewell);
         }
     }
 
     /// When the last flight is due again.
     fn deadline(&self) -> Option<Instant> {
         match &self.stage {
-            Stage::Handshaking { flight, at, .. } if !flight.is_empty() => Some(at.unwrap_or(self.now)),
+            Stage::Handshaking(_, flight) if !flight.packets.is_empty() => Some(flight.at.unwrap_or(self.now)),
             _ => None,
         }
     }
@@ -246,19 +281,27 @@ impl DtlsInstance for Dtls12Server {
     }
 
     fn handle_packet(&mut self, packet: &[u8]) -> Result<(), DtlsImplError> {
-        self.stream.get_mut().incoming = Some(packet.to_vec());
-        match self.stage {
-            Stage::Handshaking { .. } => self.shake_hands(),
-            Stage::Up => {
-                self.listen();
-                Ok(())
+        match std::mem::replace(&mut self.stage, Stage::Over) {
+            Stage::Handshaking(mut stream, flight) => {
+                stream.get_mut().incoming = Some(packet.to_vec());
+                return self.shake_hands(stream, flight);
             }
-            Stage::Over => Ok(()),
+            Stage::Up(mut stream) => {
+                stream.get_mut().incoming = Some(packet.to_vec());
+                self.listen(stream);
+            }
+            Stage::Settled(farewell) => {
+                self.said.extend(farewell.is_said_by(packet).then_some(Said::Closed));
+                self.stage = Stage::Settled(farewell);
+            }
+            Stage::Over => {}
         }
+        Ok(())
     }
 
     fn poll_output<'a>(&mut self, buf: &'a mut [u8]) -> DtlsOutput<'a> {
-        if let Some(packet) = self.stream.get_mut().outgoing.pop_front() {
+        self.settle();
+        if let Some(packet) = self.outgoing.pop_front() {
             return fill(buf, &packet, DtlsOutput::Packet);
         }
         match self.said.pop_front() {
@@ -273,21 +316,20 @@ impl DtlsInstance for Dtls12Server {
 
     fn handle_timeout(&mut self, now: Instant) -> Result<(), DtlsImplError> {
         self.now = now;
-        if let Stage::Handshaking { flight, at, after } = &mut self.stage {
-            if at.is_some_and(|at| at <= now) {
-                self.stream.get_mut().outgoing.extend(flight.iter().cloned());
-                *after = (*after * 2).min(MAX_RESEND_AFTER);
-                *at = None;
-            }
-            at.get_or_insert(now + *after);
+        if let Stage::Handshaking(_, flight) = &mut self.stage {
+            self.outgoing.extend(flight.pass(now).iter().cloned());
         }
         Ok(())
     }
 
     fn send_application_data(&mut self, data: &[u8]) -> Result<usize, DtlsImplError> {
-        match self.stage {
-            Stage::Handshaking { .. } => Ok(0),
-            Stage::Up => self.stream.ssl_write(data).map_err(|_| DtlsImplError::ConnectionClosed),
+        match &mut self.stage {
+            Stage::Handshaking(..) | Stage::Settled(_) => Ok(0),
+            Stage::Up(stream) => {
+                let written = stream.ssl_write(data);
+                self.outgoing.append(&mut stream.get_mut().outgoing);
+                written.map_err(|_| DtlsImplError::ConnectionClosed)
+            }
             Stage::Over => Err(DtlsImplError::ConnectionClosed),
         }
     }
@@ -301,19 +343,23 @@ impl DtlsInstance for Dtls12Server {
     }
 
     fn is_closing(&self) -> bool {
-        self.stage == Stage::Over
+        matches!(self.stage, Stage::Over)
     }
 
     fn is_closed(&self) -> bool {
-        self.stage == Stage::Over && self.stream.get_ref().outgoing.is_empty()
+        self.is_closing() && self.outgoing.is_empty()
     }
 
     fn close(&mut self) -> Result<(), DtlsImplError> {
-        if self.stage == Stage::Up {
-            // A client that does not hear it notices by silence.
-            let _ = self.stream.shutdown();
+        // A client that does not hear it notices by silence.
+        match std::mem::replace(&mut self.stage, Stage::Over) {
+            Stage::Up(mut stream) => {
+                let _ = stream.shutdown();
+                self.outgoing.append(&mut stream.get_mut().outgoing);
+            }
+            Stage::Settled(farewell) => farewell.say(&mut self.outgoing),
+            Stage::Handshaking(..) | Stage::Over => {}
         }
-        self.stage = Stage::Over;
         Ok(())
     }
 }
@@ -328,6 +374,13 @@ fn fill<'a>(buf: &'a mut [u8], bytes: &[u8], output: impl FnOnce(&'a [u8]) -> Dt
         }
         None => DtlsOutput::BufferTooSmall { needed },
     }
+}
+
+/// The keys of SRTP (RFC 5764 section 4.2).
+fn exported(ssl: &SslRef, profile: SrtpProfile) -> Option<Said> {
+    let mut keys = Zeroizing::new(vec![0; profile.keying_material_len()]);
+    let exported = ssl.export_keying_material(&mut keys, "EXTRACTOR-dtls_srtp", None);
+    exported.ok().map(|()| Said::Keys(keys, profile))
 }
 
 fn known(profile: SrtpProfileId) -> Option<SrtpProfile> {

@@ -1,5 +1,7 @@
 //! What is negotiated about what a client sends, and where a stream of it belongs.
 
+use std::time::Instant;
+
 use str0m::format::PayloadParams;
 use str0m::media::{Mid, Pt, Rid};
 use str0m::rtp::{Extension, Ssrc};
@@ -8,8 +10,14 @@ use super::session::{Fault, Session};
 use crate::rtp::{Header, dependency_descriptor};
 use crate::sdp::Red;
 
-/// An m-line on which a client sends, with its streams that are known and which encoding each is.
-pub(super) type SendingLine = (Mid, Vec<(Ssrc, Option<Rid>)>);
+/// An m-line on which a client sends.
+pub(super) struct SendingLine {
+    pub(super) line: Mid,
+    /// Its streams that are known, and which encoding each is.
+    pub(super) mains: Vec<(Ssrc, Option<Rid>)>,
+    /// When the last packet of them came. `None`: there are none, or an offer says which are its.
+    pub(super) heard: Option<Instant>,
+}
 
 /// Where a stream of a client's belongs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,8 +96,8 @@ impl Formats {
         rid(header, self.ids.repaired_rid)
     }
 
-    /// Where a packet of a new stream belongs: to the m-line that its MID names (RFC 8843 section 15), or to the only one that
-    /// it may be for by its payload type (section 9.2). `lines` are those on which the client sends; `named` gives the m-line of a
+    /// Where a packet of a new stream belongs: to the m-line that its MID names (RFC 8843 section 15), or to the one that it may
+    /// be for by its payload type (section 9.2). `lines` are those on which the client sends; `named` gives the m-line of a
     /// MID; `is_repaired` says which streams have one of retransmissions.
     pub(super) fn place(
         &self,
@@ -103,11 +111,11 @@ impl Formats {
             let mut accepted = self.lines.iter().filter(|(known, _)| *known == line);
             accepted.any(|(_, payload_types)| payload_types.contains(&params.pt()))
         };
-        let fitting: Vec<_> = lines.iter().filter(|(line, _)| takes(*line)).collect();
-        let name = self.mid(header);
-        let (line, mains) = match name {
-            Some(name) => fitting.into_iter().find(|(line, _)| named(name) == Some(*line))?,
-            None => only(&fitting, is_repair)?,
+        let fitting: Vec<_> = lines.iter().filter(|sending| takes(sending.line)).collect();
+        let SendingLine { line, mains, .. } = match self.mid(header) {
+            Some(name) => fitting.into_iter().find(|sending| named(name) == Some(sending.line))?,
+            None if is_repair => only(&fitting)?,
+            None => only(&fitting).or_else(|| free(&fitting))?,
         };
         if !is_repair {
             return Some(Place {
@@ -135,24 +143,32 @@ fn rid(header: &Header<'_>, id: Option<u8>) -> Option<Rid> {
     std::str::from_utf8(header.extension(id?)?).ok().map(Rid::from)
 }
 
-/// The m-line that a stream without MID belongs to: the only one, or the only one that has no stream yet.
-fn only<'a>(fitting: &[&'a SendingLine], is_repair: bool) -> Option<&'a SendingLine> {
-    if let [line] = fitting {
-        return Some(*line);
+fn only<'a>(fitting: &[&'a SendingLine]) -> Option<&'a SendingLine> {
+    match fitting {
+        [line] => Some(*line),
+        _ => None,
     }
-    let mut free = fitting.iter().filter(|(_, mains)| !is_repair && mains.is_empty());
-    let line = free.next()?;
-    free.next().is_none().then_some(*line)
+}
+
+/// The m-line of several that waits for media without MID: the only one that has no stream. Where all have some, a stream has
+/// been replaced, so it is the one that has been silent longest.
+fn free<'a>(fitting: &[&'a SendingLine]) -> Option<&'a SendingLine> {
+    let empty: Vec<_> = fitting.iter().filter(|sending| sending.mains.is_empty()).collect();
+    match &empty[..] {
+        [] => {
+            let heard = fitting.iter().filter(|sending| sending.heard.is_some());
+            heard.min_by_key(|sending| sending.heard).copied()
+        }
+        [line] => Some(**line),
+        _ => None,
+    }
 }
 
 impl Session {
     /// What is negotiated, on the m-lines on which the client sends.
     pub(super) fn formats(&mut self, lines: impl Iterator<Item = Mid>) -> Result<Formats, Fault> {
         self.enter(|rtc| {
-            let mut formats = Formats {
-                params: rtc.codec_config().params().to_vec(),
-                ..Formats::default()
-            };
+            let mut formats = Formats::default();
             for line in lines {
                 let Some(media) = rtc.media(line) else {
                     continue;
@@ -171,6 +187,9 @@ impl Session {
                         .or_else(|| id(Extension::TransportSequenceNumber)),
                 };
                 formats.lines.push((line, media.remote_pts().to_vec()));
+            }
+            if !formats.lines.is_empty() {
+                formats.params = rtc.codec_config().params().to_vec();
             }
             formats
         })

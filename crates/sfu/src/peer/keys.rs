@@ -1,11 +1,12 @@
-//! The keys of SRTP on their way from DTLS: the session gets them as ever, and the peer a copy. Where DTLS fails, the peer
-//! is told why. Clients that have nothing newer than DTLS 1.2 are served by [`Dtls12Server`].
+//! What the peer gets from DTLS: the keys of SRTP, by which it alone seals and opens packets, so that the session never gets
+//! them, and makes neither ciphers nor packets; why it failed; and its packets, which the session would keep until the client
+//! has nominated an address (RFC 8445 section 8.1.1), while the peer sends them as soon as one is verified. Clients that have
+//! nothing newer than DTLS 1.2 are served by [`Dtls12Server`].
 //!
 //! All sessions share one configuration of DTLS: to make one checks every algorithm by doing it, which takes a millisecond.
-//!
-//! Packets are sealed and opened by the peer alone, so the session has no ciphers: what it is to seal is only copied.
 
 use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -14,18 +15,12 @@ use dimpl::UnexpectedMessageError::UnrecognizedAutoServerResponse;
 use dimpl::{CryptoError as Crypto, Dtls, DtlsCertificate, SecurityError};
 use openssl::ssl::SslContext;
 use str0m::config::{CryptoProvider, DtlsCert, DtlsVersion};
+use str0m::crypto::CryptoError;
 use str0m::crypto::dtls::{DtlsImplError, DtlsInstance, DtlsOutput, DtlsProvider, ProtocolVersion, SrtpProfile};
-use str0m::crypto::{
-    AeadAes128GcmCipher, AeadAes256GcmCipher, Aes128CmSha1_80Cipher, CryptoError, SrtpProvider, SupportedAeadAes128Gcm,
-    SupportedAeadAes256Gcm, SupportedAes128CmSha1_80,
-};
 
 use super::dtls12::{self, Dtls12Server};
 use super::hello::{Offer, offer};
 use crate::srtp::{MasterKeys, Profile};
-
-/// The keys of one session, and the profile that was negotiated.
-pub(super) type Keys = (Profile, MasterKeys);
 
 /// Why there will never be keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +29,8 @@ pub(crate) enum Failure {
     Certificate,
     /// It and the server have nothing in common, or it gave up.
     Handshake,
+    /// They have no profile of SRTP in common, in any version of DTLS.
+    Profile,
 }
 
 /// What DTLS has come to.
@@ -41,9 +38,13 @@ pub(crate) enum Failure {
 enum Progress {
     #[default]
     Handshaking,
-    Done(Keys),
+    /// The handshake is done. If there are keys, they come next.
+    Shaken,
+    Done(MasterKeys),
     /// The keys were taken.
     Taken,
+    /// The client has sent something by them.
+    Proven,
     Failed(Failure),
 }
 
@@ -59,19 +60,27 @@ enum Backend {
     Older,
 }
 
-/// Where the keys of one session come.
+/// The state that a peer and the DTLS of its session share.
+#[derive(Debug, Default)]
+struct Shown {
+    progress: Progress,
+    backend: Backend,
+    /// To be sent: no more than the flights of one handshake, as the peer takes them whenever the session has been polled.
+    packets: VecDeque<Vec<u8>>,
+}
+
+/// Where the keys and the packets of one session's DTLS come.
 #[derive(Debug, Default, Clone)]
-pub(super) struct KeySlot(Arc<Mutex<(Progress, Backend)>>);
+pub(super) struct KeySlot(Arc<Mutex<Shown>>);
 
 impl KeySlot {
-    fn state(&self) -> MutexGuard<'_, (Progress, Backend)> {
+    fn state(&self) -> MutexGuard<'_, Shown> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Has the client served DTLS 1.2, unless its ClientHello has come already.
     pub(super) fn serve_older(&self) {
-        let mut state = self.state();
-        let backend = &mut state.1;
+        let backend = &mut self.state().backend;
         if *backend == Backend::ByHello {
             *backend = Backend::Older;
         }
@@ -79,13 +88,17 @@ impl KeySlot {
 
     /// Whether the client is served the newest version, by its ClientHello.
     pub(super) fn serves_newest(&self) -> bool {
-        self.state().1 == Backend::Newest
+        self.state().backend == Backend::Newest
+    }
+
+    /// The next packet to send.
+    pub(super) fn pop_packet(&self) -> Option<Vec<u8>> {
+        self.state().packets.pop_front()
     }
 
     /// Decides by a ClientHello whether the client is served DTLS 1.2.
     fn decide(&self, hello: Offer) -> bool {
-        let mut state = self.state();
-        let backend = &mut state.1;
+        let backend = &mut self.state().backend;
         if *backend == Backend::ByHello {
             *backend = match hello {
                 Offer::Before13 => Backend::Older,
@@ -96,9 +109,8 @@ impl KeySlot {
     }
 
     /// Takes the keys, when DTLS has them.
-    pub(super) fn take(&self) -> Option<Keys> {
-        let mut state = self.state();
-        let progress = &mut state.0;
+    pub(super) fn take(&self) -> Option<MasterKeys> {
+        let progress = &mut self.state().progress;
         match std::mem::replace(progress, Progress::Taken) {
             Progress::Done(keys) => Some(keys),
             other => {
@@ -108,22 +120,50 @@ impl KeySlot {
         }
     }
 
+    /// The client has sent something by the keys.
+    pub(super) fn prove(&self) {
+        let progress = &mut self.state().progress;
+        if matches!(progress, Progress::Taken) {
+            *progress = Progress::Proven;
+        }
+    }
+
+    /// Whether the client has sent something by the keys.
+    pub(super) fn is_proven(&self) -> bool {
+        matches!(self.state().progress, Progress::Proven)
+    }
+
     /// Why there will be none.
     pub(super) fn failure(&self) -> Option<Failure> {
-        match self.state().0 {
+        match self.state().progress {
             Progress::Failed(failure) => Some(failure),
             _ => None,
         }
     }
 
-    fn put(&self, keys: Keys) {
-        self.state().0 = Progress::Done(keys);
+    fn put(&self, keys: MasterKeys) {
+        self.state().progress = Progress::Done(keys);
+    }
+
+    /// The handshake is done.
+    fn shake(&self) {
+        let progress = &mut self.state().progress;
+        if matches!(progress, Progress::Handshaking) {
+            *progress = Progress::Shaken;
+        }
+    }
+
+    /// DTLS goes on with something else than keys: if the handshake is done, none will come.
+    fn go_on(&self) {
+        let progress = &mut self.state().progress;
+        if matches!(progress, Progress::Shaken) {
+            *progress = Progress::Failed(Failure::Profile);
+        }
     }
 
     /// A packet could not be used. After the handshake that means nothing.
     fn note(&self, error: &DtlsImplError, packet: &[u8]) {
-        let mut state = self.state();
-        let progress = &mut state.0;
+        let progress = &mut self.state().progress;
         // A client that is the server, and shares no cipher suite, says so first of all.
         let is_refused =
             *error == DtlsImplError::UnexpectedMessage(UnrecognizedAutoServerResponse) && is_fatal_alert(packet);
@@ -179,15 +219,14 @@ pub(super) fn slot_of_latest() -> KeySlot {
     LATEST.take().unwrap_or_default()
 }
 
-/// Makes a provider's sessions show their keys, and seal nothing. Called once for each shard, for
-/// the rest of the process: providers are `'static`.
+/// Makes a provider's sessions give their keys away. Called once for each shard, for the rest of the process: providers are
+/// `'static`.
 pub(super) fn watched(provider: CryptoProvider) -> CryptoProvider {
     CryptoProvider {
         dtls_provider: Box::leak(Box::new(Watched {
             inner: provider.dtls_provider,
             shared: Mutex::default(),
         })),
-        srtp_provider: Box::leak(Box::new(Unsealed(provider.srtp_provider))),
         ..provider
     }
 }
@@ -268,9 +307,9 @@ impl DtlsProvider for Watched {
         LATEST.set(Some(slot.clone()));
         Ok(Box::new(WatchedInstance {
             inner,
+            now,
             before_hello: Some(BeforeHello {
                 context,
-                now,
                 mtu,
                 packets: Vec::new(),
             }),
@@ -340,7 +379,6 @@ const MAX_FRAGMENTS: usize = 16;
 /// What makes the session of a client that has nothing newer than DTLS 1.2.
 struct BeforeHello {
     context: SslContext,
-    now: Instant,
     mtu: Option<usize>,
     /// What has come of the ClientHello.
     packets: Vec<Vec<u8>>,
@@ -360,6 +398,7 @@ struct WatchedInstance {
     inner: Box<dyn DtlsInstance>,
     /// The client's ClientHello is not there yet.
     before_hello: Option<BeforeHello>,
+    now: Instant,
     slot: KeySlot,
 }
 
@@ -378,7 +417,7 @@ impl WatchedInstance {
         }
         let packets = std::mem::take(&mut before.packets);
         if self.slot.decide(offer) {
-            let server = Dtls12Server::new(&before.context, before.now, before.mtu);
+            let server = Dtls12Server::new(&before.context, self.slot.clone(), self.now, before.mtu);
             self.inner = Box::new(server.map_err(|_| DtlsImplError::ConnectionClosed)?);
         }
         self.before_hello = None;
@@ -400,19 +439,29 @@ impl DtlsInstance for WatchedInstance {
 
     fn poll_output<'a>(&mut self, buf: &'a mut [u8]) -> DtlsOutput<'a> {
         let output = self.inner.poll_output(buf);
-        if let DtlsOutput::KeyingMaterial(material, profile) = &output
-            && let Some(profile) = known(*profile)
-            && let Some(keys) = MasterKeys::split(profile, material.as_ref(), self.inner.is_active())
-        {
-            self.slot.put((profile, keys));
+        if !matches!(output, DtlsOutput::KeyingMaterial(..)) {
+            self.slot.go_on();
         }
-        output
+        match output {
+            DtlsOutput::Packet(packet) => self.slot.state().packets.push_back(packet.to_vec()),
+            DtlsOutput::KeyingMaterial(material, profile) => {
+                let split = |profile| MasterKeys::split(profile, material.as_ref(), self.inner.is_active());
+                if let Some(keys) = known(profile).and_then(split) {
+                    self.slot.put(keys);
+                }
+            }
+            DtlsOutput::Connected => {
+                self.slot.shake();
+                return DtlsOutput::Connected;
+            }
+            other => return other,
+        }
+        // There may be more to say: the session is to ask again at once.
+        DtlsOutput::Timeout(self.now)
     }
 
     fn handle_timeout(&mut self, now: Instant) -> Result<(), DtlsImplError> {
-        if let Some(before) = &mut self.before_hello {
-            before.now = now;
-        }
+        self.now = now;
         self.inner.handle_timeout(now)
     }
 
@@ -453,95 +502,85 @@ fn known(profile: SrtpProfile) -> Option<Profile> {
     }
 }
 
-/// No ciphers: packets are sealed and opened by the peer alone. What the session says of its own, of which only goodbyes are
-/// sent, it gives out as it is.
-#[derive(Debug)]
-struct Unsealed(&'static dyn SrtpProvider);
+#[cfg(test)]
+mod tests {
+    use str0m::crypto::dtls::KeyingMaterial;
 
-impl SrtpProvider for Unsealed {
-    fn aes_128_cm_sha1_80(&self) -> &'static dyn SupportedAes128CmSha1_80 {
-        &Copies
+    use super::*;
+
+    /// What DTLS says when a handshake is done.
+    #[derive(Debug, Clone, Copy)]
+    enum Saying {
+        Connected,
+        Keys,
+        Packet,
     }
 
-    fn aead_aes_128_gcm(&self) -> &'static dyn SupportedAeadAes128Gcm {
-        &Copies
+    #[derive(Debug)]
+    struct Done(VecDeque<Saying>);
+
+    impl DtlsInstance for Done {
+        fn set_active(&mut self, _: bool) {}
+
+        fn handle_packet(&mut self, _: &[u8]) -> Result<(), DtlsImplError> {
+            Ok(())
+        }
+
+        fn poll_output<'a>(&mut self, buf: &'a mut [u8]) -> DtlsOutput<'a> {
+            let profile = SrtpProfile::AEAD_AES_128_GCM;
+            match self.0.pop_front() {
+                Some(Saying::Connected) => DtlsOutput::Connected,
+                Some(Saying::Keys) => {
+                    DtlsOutput::KeyingMaterial(KeyingMaterial::new(&vec![1; profile.keying_material_len()]), profile)
+                }
+                Some(Saying::Packet) => DtlsOutput::Packet(buf),
+                None => DtlsOutput::Timeout(Instant::now()),
+            }
+        }
+
+        fn handle_timeout(&mut self, _: Instant) -> Result<(), DtlsImplError> {
+            Ok(())
+        }
+
+        fn send_application_data(&mut self, _: &[u8]) -> Result<usize, DtlsImplError> {
+            Ok(0)
+        }
+
+        fn is_active(&self) -> bool {
+            false
+        }
+
+        fn protocol_version(&self) -> Option<ProtocolVersion> {
+            Some(ProtocolVersion::DTLS1_3)
+        }
+
+        fn close(&mut self) -> Result<(), DtlsImplError> {
+            Ok(())
+        }
     }
 
-    fn aead_aes_256_gcm(&self) -> &'static dyn SupportedAeadAes256Gcm {
-        &Copies
-    }
-
-    fn srtp_aes_128_ecb_round(&self, key: &[u8], input: &[u8], output: &mut [u8]) {
-        self.0.srtp_aes_128_ecb_round(key, input, output);
-    }
-
-    fn srtp_aes_256_ecb_round(&self, key: &[u8], input: &[u8], output: &mut [u8]) {
-        self.0.srtp_aes_256_ecb_round(key, input, output);
-    }
-}
-
-/// In place of a cipher: its output is what it was given.
-#[derive(Debug)]
-struct Copies;
-
-impl SupportedAes128CmSha1_80 for Copies {
-    fn create_cipher(&self, _: [u8; 16], _: bool) -> Box<dyn Aes128CmSha1_80Cipher> {
-        Box::new(Copies)
-    }
-}
-
-impl SupportedAeadAes128Gcm for Copies {
-    fn create_cipher(&self, _: [u8; 16], _: bool) -> Box<dyn AeadAes128GcmCipher> {
-        Box::new(Copies)
-    }
-}
-
-impl SupportedAeadAes256Gcm for Copies {
-    fn create_cipher(&self, _: [u8; 32], _: bool) -> Box<dyn AeadAes256GcmCipher> {
-        Box::new(Copies)
-    }
-}
-
-impl Copies {
-    fn copy(input: &[u8], output: &mut [u8]) -> Result<(), CryptoError> {
-        let output = output.get_mut(..input.len());
-        let output = output.ok_or_else(|| CryptoError::Other("no room".into()))?;
-        output.copy_from_slice(input);
-        Ok(())
-    }
-
-    /// No packet is brought to the session.
-    fn refuse<T>() -> Result<T, CryptoError> {
-        Err(CryptoError::Other("packets are opened by the peer".into()))
-    }
-}
-
-impl Aes128CmSha1_80Cipher for Copies {
-    fn encrypt(&mut self, _: &[u8; 16], input: &[u8], output: &mut [u8]) -> Result<(), CryptoError> {
-        Self::copy(input, output)
-    }
-
-    fn decrypt(&mut self, _: &[u8; 16], _: &[u8], _: &mut [u8]) -> Result<(), CryptoError> {
-        Self::refuse()
-    }
-}
-
-impl AeadAes128GcmCipher for Copies {
-    fn encrypt(&mut self, _: &[u8; 12], _: &[u8], input: &[u8], output: &mut [u8]) -> Result<(), CryptoError> {
-        Self::copy(input, output)
-    }
-
-    fn decrypt(&mut self, _: &[u8; 12], _: &[&[u8]], _: &[u8], _: &mut [u8]) -> Result<usize, CryptoError> {
-        Self::refuse()
-    }
-}
-
-impl AeadAes256GcmCipher for Copies {
-    fn encrypt(&mut self, _: &[u8; 12], _: &[u8], input: &[u8], output: &mut [u8]) -> Result<(), CryptoError> {
-        Self::copy(input, output)
-    }
-
-    fn decrypt(&mut self, _: &[u8; 12], _: &[&[u8]], _: &[u8], _: &mut [u8]) -> Result<usize, CryptoError> {
-        Self::refuse()
+    #[test]
+    fn a_handshake_without_keys_has_failed_before_anything_else_is_said() {
+        use Saying::{Connected, Keys, Packet};
+        for (sayings, failure) in [
+            (&[Connected, Keys, Packet][..], None),
+            // A server of DTLS 1.3 acknowledges the client's last flight.
+            (&[Connected, Packet], Some(Failure::Profile)),
+            (&[Connected], Some(Failure::Profile)),
+            (&[Packet], None),
+        ] {
+            let slot = KeySlot::default();
+            let mut dtls = WatchedInstance {
+                inner: Box::new(Done(sayings.iter().copied().collect())),
+                before_hello: None,
+                now: Instant::now(),
+                slot: slot.clone(),
+            };
+            for _ in 0..2 {
+                dtls.poll_output(&mut [0; 20]);
+            }
+            assert_eq!(slot.failure(), failure, "{sayings:?}");
+            assert_eq!(slot.take().is_some(), sayings.len() == 3);
+        }
     }
 }

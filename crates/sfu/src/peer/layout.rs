@@ -15,6 +15,7 @@ pub(super) struct Layout {
     slots: Vec<Slot>,
     /// The client's BUNDLE groups; none if it bundles nothing.
     groups: Vec<Vec<String>>,
+    takes_reduced_rtcp: bool,
 }
 
 impl Layout {
@@ -26,6 +27,16 @@ impl Layout {
     /// The client's BUNDLE groups; none if it bundles nothing, and so can be offered nothing more.
     pub(super) fn groups(&self) -> &[Vec<String>] {
         &self.groups
+    }
+
+    /// Whether all of the client's m-lines for media take RTCP of reduced size (RFC 5506).
+    pub(super) fn takes_reduced_rtcp(&self) -> bool {
+        self.takes_reduced_rtcp
+    }
+
+    /// Whether there is a data channel.
+    pub(super) fn has_data(&self) -> bool {
+        self.slots.iter().any(|slot| slot.is_data)
     }
 
     /// The client's mid of an m-line.
@@ -88,18 +99,16 @@ impl Layout {
         Ok(())
     }
 
-    /// The session's m-lines for an SDP of the client's: those that it has, then those `added` by an offer of the server's,
-    /// then new ones. A new one takes the place of one that was rejected.
-    pub(super) fn slots(&self, outline: &Scan<'_>, added: &[Mid]) -> Result<Vec<Slot>, String> {
-        let slot = |key, is_data| Slot {
-            key,
-            is_data,
-            is_stopped: false,
-        };
+    /// The session's m-lines for an SDP of the client's: those that it has, then new ones. A new one takes the place of one
+    /// that was rejected.
+    pub(super) fn slots(&self, outline: &Scan<'_>) -> Result<Vec<Slot>, String> {
         let mut slots = self.slots.clone();
-        slots.extend(added.iter().map(|key| slot(*key, false)));
         for section in &outline.sections {
-            let new = slot(section.key(), section.purpose == Purpose::Data && !section.rejected);
+            let new = Slot {
+                key: section.key(),
+                is_data: section.purpose == Purpose::Data && !section.rejected,
+                is_stopped: false,
+            };
             if slots.iter().any(|known| known.key == new.key) {
                 continue;
             }
@@ -122,17 +131,33 @@ impl Layout {
             .iter_mut()
             .for_each(|slot| slot.is_stopped = slot.is_stopped_by(rejects(slot.key)));
         let said = std::mem::take(&mut outline.groups);
+        let places = outline.take_places();
+        let mut used = places.iter().filter(|place| place.kind.is_some() && !place.is_rejected);
         Self {
-            places: outline.take_places(),
+            takes_reduced_rtcp: used.all(|place| place.takes_reduced_rtcp),
+            places,
             slots,
             groups: if said.is_empty() { self.groups.clone() } else { said },
         }
     }
 
-    /// The m-lines of an offer of the server's: those that there are, and the new ones.
+    /// How many m-lines can be added, where there may be `max`.
+    pub(super) fn free_lines(&self, max: usize) -> usize {
+        let free = self.places.iter().filter(|place| place.is_free());
+        free.count() + max.saturating_sub(self.places.len())
+    }
+
+    /// The m-lines of an offer of the server's: those that there are, and the new ones. A new one takes the first place that is
+    /// free, whatever was there (RFC 9429 section 5.2.2).
     pub(super) fn with_added(&self, added: impl Iterator<Item = (Mid, MediaKind)>) -> Vec<Place> {
         let mut places = self.places.clone();
-        places.extend(added.map(|(key, kind)| Place::added(key, kind)));
+        for (key, kind) in added {
+            let new = Place::added(key, kind, self.takes_reduced_rtcp);
+            match places.iter_mut().find(|place| place.is_free()) {
+                Some(free) => *free = new,
+                None => places.push(new),
+            }
+        }
         places
     }
 }

@@ -24,10 +24,10 @@ enum Stance {
 
 impl Stance {
     fn of(section: &Outlined) -> Self {
-        if section.sends() {
-            Self::Sends
-        } else if section.receives() {
+        if section.receives() {
             Self::Receives
+        } else if section.sends() {
+            Self::Sends
         } else {
             Self::Inactive
         }
@@ -42,11 +42,21 @@ struct Offered {
     is_new: bool,
 }
 
+/// What the server does on an m-line.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Announced {
+    pub(super) kind: MediaKind,
+    pub(super) sends: bool,
+    pub(super) receives: bool,
+}
+
 #[derive(Debug)]
 struct MediaLine {
     mid: Mid,
     kind: MediaKind,
     stance: Stance,
+    /// The client sends there, too: it bundles nothing, and so has no other m-line to receive on.
+    is_shared: bool,
     /// Whether the last completed negotiation has the server send.
     sending: bool,
     offered: Option<Offered>,
@@ -84,7 +94,7 @@ impl MediaLines {
     pub(super) fn follow_offer(&mut self, outline: &Outline) {
         self.0.retain_mut(|line| match outline.section(line.mid) {
             Some(section) if !section.rejected => {
-                line.stance = Stance::of(section);
+                (line.stance, line.is_shared) = (Stance::of(section), section.sends());
                 true
             }
             _ => false,
@@ -96,6 +106,7 @@ impl MediaLines {
                     mid: section.key(),
                     kind,
                     stance: Stance::Receives,
+                    is_shared: section.sends(),
                     sending: false,
                     offered: None,
                 });
@@ -103,17 +114,11 @@ impl MediaLines {
         }
     }
 
-    /// After the client's offer: the server sends wherever the client receives and there `is_filled`. Gives what to tell the
-    /// session.
-    pub(super) fn agree(&mut self, is_filled: impl Fn(Mid) -> bool) -> Vec<(Mid, bool)> {
-        let mut agreed = Vec::new();
+    /// After the client's offer: the server sends wherever the client receives and there `is_filled`.
+    pub(super) fn agree(&mut self, is_filled: impl Fn(Mid) -> bool) {
         for line in &mut self.0 {
             line.sending = line.stance == Stance::Receives && is_filled(line.mid);
-            if line.stance != Stance::Sends {
-                agreed.push((line.mid, line.sending));
-            }
         }
-        agreed
     }
 
     /// The m-lines whose sending has to be renegotiated, and whether the server is to send there.
@@ -140,6 +145,7 @@ impl MediaLines {
             mid,
             kind,
             stance: Stance::Receives,
+            is_shared: false,
             sending: false,
             offered: Some(Offered {
                 sends: true,
@@ -148,29 +154,34 @@ impl MediaLines {
         }));
     }
 
-    /// Takes the outstanding offer back. Gives what to tell the session.
-    pub(super) fn roll_back(&mut self) -> Vec<(Mid, bool)> {
+    /// Takes the outstanding offer back.
+    pub(super) fn roll_back(&mut self) {
         self.0
-            .retain(|line| !line.offered.is_some_and(|offered| offered.is_new));
-        let restored = |line: &mut MediaLine| line.offered.take().map(|_| (line.mid, line.sending));
-        self.0.iter_mut().filter_map(restored).collect()
+            .retain_mut(|line| !line.offered.take().is_some_and(|offered| offered.is_new));
     }
 
-    /// Follows the client's answer to the outstanding offer.
+    /// Follows the client's answer to the outstanding offer: an m-line whose place another one has taken is gone.
     pub(super) fn follow_answer(&mut self, outline: &Outline) {
-        for line in &mut self.0 {
-            let Some((offered, section)) = line.offered.take().zip(outline.section(line.mid)) else {
-                continue;
+        self.0.retain_mut(|line| {
+            let offered = line.offered.take();
+            let Some(section) = outline.section(line.mid) else {
+                return false;
             };
-            line.sending = offered.sends && section.receives();
-            line.stance = if section.rejected || (offered.sends && !line.sending) {
-                Stance::Declined
-            } else if section.receives() {
-                Stance::Receives
-            } else {
-                Stance::Inactive
-            };
-        }
+            if let Some(offered) = offered {
+                line.sending = offered.sends && section.receives();
+                line.stance = if offered.sends && !line.sending {
+                    Stance::Declined
+                } else if section.receives() {
+                    Stance::Receives
+                } else {
+                    Stance::Inactive
+                };
+            }
+            if section.rejected {
+                (line.sending, line.stance) = (false, Stance::Declined);
+            }
+            true
+        });
     }
 
     /// Whether an m-line is the first slot of its kind.
@@ -181,10 +192,14 @@ impl MediaLines {
         firsts.into_iter().flatten().any(|line| line.mid == mid)
     }
 
-    /// Whether the server sends on an m-line, as an SDP of the server says it; `None` where the client sends, or unknown.
-    pub(super) fn announced(&self, mid: Mid) -> Option<(MediaKind, bool)> {
-        let line = self.0.iter().find(|line| line.mid == mid)?;
-        let sends = line.offered.map_or(line.sending, |offered| offered.sends);
-        (line.stance != Stance::Sends).then_some((line.kind, sends))
+    /// What an SDP of the server's says of an m-line; `None` where only the client sends, or unknown.
+    pub(super) fn announced(&self, mid: Mid) -> Option<Announced> {
+        let mut lines = self.0.iter();
+        let line = lines.find(|line| line.mid == mid && line.stance != Stance::Sends)?;
+        Some(Announced {
+            kind: line.kind,
+            sends: line.offered.map_or(line.sending, |offered| offered.sends),
+            receives: line.is_shared,
+        })
     }
 }

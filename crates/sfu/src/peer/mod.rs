@@ -6,6 +6,7 @@ mod dtls12;
 mod factory;
 mod formats;
 mod hello;
+mod identity;
 mod keys;
 mod layout;
 mod lines;
@@ -17,6 +18,7 @@ mod paths;
 mod reading;
 mod receiving;
 mod redundancy;
+mod seen;
 mod sending;
 mod session;
 mod sources;
@@ -40,10 +42,12 @@ pub use reading::{ReadSdp, Reading};
 pub(crate) use receiving::Received;
 pub(crate) use sending::WallClock;
 pub(crate) use session::{Addition, Arrival, Fault};
+pub(crate) use waiting::Room;
 pub(crate) use watch::Turn;
 
 use crate::command::{Source, WantedVideo};
 use crate::config::Transport;
+use crate::event::CloseReason;
 use crate::ids::{PeerId, SeatId};
 use crate::line::Lines;
 use crate::sdp::IceCredentials;
@@ -94,8 +98,8 @@ impl Blocked {
 /// What is due at a peer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PeerDue {
-    /// Its path has been silent for too long.
-    Close,
+    /// Its path has been silent for too long, or DTLS was not done in time.
+    Close(CloseReason),
     /// [`Peer::check_paths`], then [`Peer::poll`]
     CheckPaths,
     /// [`Peer::next_waiting`]
@@ -227,6 +231,11 @@ impl Peer {
         self.layout.mid(key).map_or_else(|| key.to_string(), str::to_string)
     }
 
+    /// Whether what it sends can be opened: DTLS is done.
+    pub(crate) fn has_keys(&mut self) -> bool {
+        self.sending.receiver(&self.session).is_some()
+    }
+
     /// Whether media can be sent to it now.
     pub(crate) fn carries_media(&self) -> bool {
         self.watch.carries()
@@ -234,21 +243,30 @@ impl Peer {
 
     /// When something is due, besides [`Self::flush`].
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        let others = [
-            self.paths.deadline(),
+        let all = [
+            self.paths.resend_at(),
             self.negotiation.deadline(),
             self.sending.report_at(),
             self.receiving.deadline(),
         ];
-        others.into_iter().flatten().chain([self.watch.deadline()]).min()
+        all.into_iter().flatten().min()
+    }
+
+    /// When something is due because the client is silent, which may be done a little later.
+    pub(crate) fn patient_deadline(&self) -> Instant {
+        self.paths
+            .ask_at()
+            .into_iter()
+            .fold(self.watch.deadline(), Instant::min)
     }
 
     /// What is due, the most urgent first.
     pub(crate) fn due(&self, now: Instant) -> Option<PeerDue> {
-        if self.watch.is_over(now) {
-            return Some(PeerDue::Close);
+        if let Some(reason) = self.watch.over(now) {
+            return Some(PeerDue::Close(reason));
         }
-        if self.watch.is_lost(now) || self.paths.deadline().is_some_and(|at| at <= now) {
+        let paths = [self.paths.resend_at(), self.paths.ask_at()];
+        if self.watch.is_lost(now) || paths.into_iter().flatten().any(|at| at <= now) {
             return Some(PeerDue::CheckPaths);
         }
         if self.reports_at().is_some_and(|at| at <= now) {
@@ -261,11 +279,6 @@ impl Peer {
     pub(crate) fn reports_at(&self) -> Option<Instant> {
         let due = [self.sending.report_at(), self.receiving.deadline()];
         due.into_iter().flatten().min()
-    }
-
-    /// Whether STUN requests from an address are taken.
-    pub(crate) fn admits_address(&self, address: (Transport, SocketAddr)) -> bool {
-        self.admission.admits_address(address)
     }
 
     /// Whether somebody replays a STUN request of the client's from another address.
@@ -282,7 +295,6 @@ impl Peer {
         transaction: Transaction,
         nominates: bool,
     ) {
-        self.admission.count_address(address);
         self.goes_on |= self.negotiation.was_checked();
         self.paths.requested(now, address, transaction, nominates);
     }
@@ -310,16 +322,16 @@ impl Peer {
     /// # Errors
     /// [`Fault`]
     fn set_credentials(&mut self, now: Instant, remote: IceCredentials<'_>) -> Result<(), Fault> {
-        let local = self.session.ufrag()?;
-        if self.paths.set_credentials(&local, remote) {
+        let local = self.session.credentials()?;
+        if self.paths.set_credentials(local, remote) {
             self.watch.restarted(now);
         }
         Ok(())
     }
 
-    /// ICE has restarted, and the session has dropped its candidates: addresses are counted anew.
+    /// ICE has restarted, and the session has dropped its candidates: it may be told of others.
     pub(crate) fn ice_restarted(&mut self) {
-        self.admission.forget_addresses();
+        self.admission.forget();
     }
 
     /// The ufrag by which the client's STUN requests name this peer.
@@ -341,7 +353,15 @@ impl Peer {
     /// # Errors
     /// [`Fault`]
     pub(crate) fn receive(&mut self, now: Instant, arrival: &Arrival<'_>) -> Result<bool, Fault> {
-        self.session.receive(now, arrival)
+        let address = (arrival.transport, arrival.source);
+        if arrival.is_stun && !self.admission.admits(address) {
+            return Ok(self.paths.answer(address, arrival.packet));
+        }
+        let is_taken = self.session.receive(now, arrival)?;
+        if arrival.is_stun && is_taken {
+            self.admission.count(address);
+        }
+        Ok(is_taken)
     }
 
     /// Tells the session the time.

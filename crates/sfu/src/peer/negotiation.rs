@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use str0m::IceCreds;
-use str0m::change::SdpPendingOffer;
 use str0m::media::Mid;
 
+use super::identity::Identity;
 use super::reading::ClientSdp;
 use super::session::Fault;
 use super::{Mode, PeerDue};
@@ -26,7 +26,11 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 pub(crate) const GLARE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How long no offer is made after one was withdrawn, unless the client shows which of the two offers it has gone on with.
+/// Whoever goes on with its own may have nothing to show: m-lines on which it only receives.
 const WITHDRAWAL_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Offers that were withdrawn and may be answered: one, unless the client is slower than all timers.
+const MAX_WITHDRAWN: usize = 4;
 
 /// SDPs of a client that wait while one is read. A client that waits for answers has one or two.
 const MAX_WAITING: usize = 8;
@@ -71,17 +75,15 @@ pub(crate) struct ClientOffer {
 
 /// An offer of the server's that is not answered yet.
 pub(super) struct Pending {
-    pub(super) offer: SdpPendingOffer,
     pub(super) sdp: Arc<str>,
-    /// The m-lines that it adds.
-    pub(super) added: Vec<Mid>,
     sent_at: Instant,
     repeats: u32,
 }
 
 /// An offer of the server's that was withdrawn for one of the client's. A client that is polite, but slower than the server
 /// waits, answers it all the same: then that is what holds, since it has withdrawn its own. Until the client shows which of the
-/// two it has gone on with, no offer is made: its m-lines would not be the client's.
+/// two it has gone on with, no offer is made: its m-lines would not be the client's. But there is no end to how late the answer
+/// may come, so one is made in the end, which is withdrawn in turn when it does come.
 pub(super) struct Withdrawn {
     pub(super) sdp: Arc<str>,
     /// The server's credentials by then, which the client goes on with.
@@ -90,7 +92,8 @@ pub(super) struct Withdrawn {
     sends_on: Vec<Mid>,
     /// The client's offer restarts ICE: checks with the new credentials show the same.
     restarts: bool,
-    until: Instant,
+    /// No offer is made before.
+    until: Option<Instant>,
 }
 
 /// Where the reading of a client's SDPs stands. Until it is idle, nothing else changes what is negotiated.
@@ -116,8 +119,9 @@ pub(super) struct Negotiation {
     held: Option<(ClientOffer, Instant)>,
     /// The last answer taken, and how often it may come again.
     repeated: Option<(u64, u32)>,
-    withdrawn: Option<Withdrawn>,
-    fingerprint: Option<String>,
+    /// Until it is clear that the client goes on with its own.
+    withdrawn: Vec<Withdrawn>,
+    identity: Identity,
     progress: Progress,
     /// The SDPs that are to be read, in order.
     waiting: VecDeque<ClientSdp>,
@@ -132,8 +136,10 @@ impl Negotiation {
             Progress::Resting(until) => return unanswered.into_iter().chain([until]).min(),
         }
         let held = self.held.as_ref().map(|(_, until)| *until);
-        let withdrawn = self.withdrawn.as_ref().map(|withdrawn| withdrawn.until);
-        [self.offer_at, unanswered, held, withdrawn].into_iter().flatten().min()
+        [self.offer_at, unanswered, held, self.goes_on_at()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     pub(super) fn due(&self, now: Instant) -> Option<PeerDue> {
@@ -148,13 +154,18 @@ impl Negotiation {
             Some(PeerDue::TakeHeldOffer)
         } else if is_due(unanswered) {
             Some(PeerDue::RepeatOffer)
-        } else if is_due(self.withdrawn.as_ref().map(|withdrawn| withdrawn.until)) {
+        } else if is_due(self.goes_on_at()) {
             Some(PeerDue::GoOn)
         } else if is_due(self.offer_at) {
             Some(PeerDue::MakeOffer)
         } else {
             None
         }
+    }
+
+    /// When offers are made again after one that was withdrawn; `None`: they are.
+    fn goes_on_at(&self) -> Option<Instant> {
+        self.withdrawn.last()?.until
     }
 
     /// Whether an SDP of the client's is being read, or one waits until it may be.
@@ -210,9 +221,9 @@ impl Negotiation {
         self.waiting = earlier.waiting;
     }
 
-    /// Whose certificate the client has, once it has offered.
-    pub(super) fn fingerprint(&self) -> Option<&str> {
-        self.fingerprint.as_deref()
+    /// Which connection of the client's it is.
+    pub(super) fn identity(&self) -> &Identity {
+        &self.identity
     }
 
     /// Whether an offer of the server's is outstanding.
@@ -227,7 +238,7 @@ impl Negotiation {
 
     /// Whether a new offer may be planned.
     pub(super) fn is_settled(&self) -> bool {
-        self.can_offer() && self.offer_at.is_none() && self.withdrawn.is_none()
+        self.can_offer() && self.offer_at.is_none() && self.goes_on_at().is_none()
     }
 
     pub(super) fn plan_offer(&mut self, now: Instant) {
@@ -239,11 +250,9 @@ impl Negotiation {
         self.offer_at = None;
     }
 
-    pub(super) fn offered(&mut self, now: Instant, offer: SdpPendingOffer, sdp: Arc<str>, added: Vec<Mid>) {
+    pub(super) fn offered(&mut self, now: Instant, sdp: Arc<str>) {
         self.pending = Some(Pending {
-            offer,
             sdp,
-            added,
             sent_at: now,
             repeats: 0,
         });
@@ -265,21 +274,32 @@ impl Negotiation {
         self.pending.take()
     }
 
-    /// Withdraws the outstanding offer for one of the client's. Gives whether there was one.
+    /// Withdraws the outstanding offer for one of the client's. Gives whether there was one. Those that were withdrawn before
+    /// may still be answered: the client may have repeated its own.
     pub(super) fn withdraw(&mut self, now: Instant, credentials: IceCreds, sends_on: Vec<Mid>, restarts: bool) -> bool {
-        self.withdrawn = None;
         self.offer_at = None;
+        self.go_on();
         let Some(Pending { sdp, .. }) = self.pending.take() else {
             return false;
         };
-        self.withdrawn = Some(Withdrawn {
+        if self.withdrawn.len() == MAX_WITHDRAWN {
+            self.withdrawn.remove(0);
+        }
+        self.withdrawn.push(Withdrawn {
             sdp,
             credentials,
             sends_on,
             restarts,
-            until: now + WITHDRAWAL_TIMEOUT,
+            until: Some(now + WITHDRAWAL_TIMEOUT),
         });
         true
+    }
+
+    /// Offers are made again, whether or not the client has shown what it goes on with.
+    pub(super) fn go_on(&mut self) {
+        if let Some(withdrawn) = self.withdrawn.last_mut() {
+            withdrawn.until = None;
+        }
     }
 
     /// The client has sent media on an m-line. Gives whether that shows that it has gone on with its own offer.
@@ -292,16 +312,24 @@ impl Negotiation {
         self.goes_on(|withdrawn| withdrawn.restarts)
     }
 
-    fn goes_on(&mut self, shows: impl FnOnce(&Withdrawn) -> bool) -> bool {
-        self.withdrawn.take_if(|withdrawn| shows(withdrawn)).is_some()
+    fn goes_on(&mut self, shows: impl Fn(&Withdrawn) -> bool) -> bool {
+        let shown = self.withdrawn.iter().rposition(shows);
+        // It has not answered those before either.
+        shown.is_some_and(|last| {
+            self.withdrawn.drain(..=last);
+            self.withdrawn.is_empty()
+        })
     }
 
-    pub(super) fn withdrawn(&self) -> Option<&Withdrawn> {
-        self.withdrawn.as_ref()
+    /// The offers that were withdrawn and may be answered.
+    pub(super) fn withdrawn(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.withdrawn.iter().map(|withdrawn| &withdrawn.sdp)
     }
 
-    pub(super) fn take_withdrawn(&mut self) -> Option<Withdrawn> {
-        self.withdrawn.take()
+    /// Takes an offer that was withdrawn and has been answered: no other one will be.
+    pub(super) fn take_withdrawn(&mut self, sdp: &Arc<str>) -> Option<Withdrawn> {
+        let mut all = std::mem::take(&mut self.withdrawn).into_iter();
+        all.find(|withdrawn| Arc::ptr_eq(&withdrawn.sdp, sdp))
     }
 
     /// Holds an offer of the client's: one that came before it and was held has been overtaken. The time runs from the first.
@@ -317,15 +345,15 @@ impl Negotiation {
     /// An offer of the client was taken.
     pub(super) fn offer_taken(&mut self, outline: &Outline) {
         self.repeated = None;
-        if self.fingerprint.is_none() {
-            self.fingerprint.clone_from(&outline.fingerprint);
-        }
+        self.identity.follow(outline);
     }
 
     /// The client has answered an offer.
-    pub(super) fn answer_taken(&mut self, now: Instant, repeats: u32, sdp: &str) {
+    pub(super) fn answer_taken(&mut self, now: Instant, repeats: u32, sdp: &str, outline: &Outline) {
         self.rests_until = Some(now + REST_PER_BYTE * sdp.len().try_into().unwrap_or(u32::MAX));
-        (self.held, self.withdrawn) = (None, None);
+        self.held = None;
+        self.withdrawn.clear();
+        self.identity.follow(outline);
         self.repeated = (repeats > 0).then(|| (digest(sdp), repeats));
     }
 

@@ -1,11 +1,13 @@
 //! Offers and answers of one peer, in both directions.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
 use str0m::change::SdpOffer;
-use str0m::media::Mid;
+use str0m::media::{MediaKind, Mid};
 
+use super::lines::Announced;
 use super::negotiation::{ClientOffer, NegotiationError};
 use super::reading::{ClientSdp, Negotiated, OfferTerms, ReadAnswer, Reading, UNREADABLE};
 use super::session::{Addition, Fault, RawOffer, Refused};
@@ -26,7 +28,7 @@ pub(crate) struct NewOffer {
 impl Peer {
     /// Whose certificate the client has, once it has offered.
     pub(crate) fn fingerprint(&self) -> Option<&str> {
-        self.negotiation.fingerprint()
+        self.negotiation.identity().fingerprint()
     }
 
     /// Has the client served DTLS 1.2, unless its ClientHello has come already.
@@ -58,7 +60,7 @@ impl Peer {
     pub(crate) fn free_lines(&self, max: usize) -> usize {
         match self.layout.groups() {
             [] => 0,
-            _ => max.saturating_sub(self.layout.places().len()),
+            _ => self.layout.free_lines(max),
         }
     }
 
@@ -73,12 +75,11 @@ impl Peer {
         }
         negotiation.begin_reading();
         let negotiated = Negotiated {
+            mode: self.mode,
             layout: Arc::clone(&self.layout),
-            fingerprint: negotiation.fingerprint().map(str::to_string),
-            pending: negotiation
-                .pending()
-                .map(|pending| (Arc::clone(&pending.sdp), pending.added.clone())),
-            withdrawn: negotiation.withdrawn().map(|withdrawn| Arc::clone(&withdrawn.sdp)),
+            identity: negotiation.identity().clone(),
+            pending: negotiation.pending().map(|pending| Arc::clone(&pending.sdp)),
+            withdrawn: negotiation.withdrawn().map(Arc::clone).collect(),
         };
         Ok(Some(Reading::new(key, &self.id, sdp, negotiated, limits)))
     }
@@ -113,7 +114,7 @@ impl Peer {
 
     /// Whether an offer crosses one of the server's, and is not of another connection for all that can be seen.
     pub(crate) fn is_crossed_by(&self, sdp: &str) -> bool {
-        let known = self.negotiation.fingerprint();
+        let known = self.fingerprint();
         self.awaits_answer() && known.is_some_and(|known| sdp.contains(known))
     }
 
@@ -175,31 +176,45 @@ impl Peer {
         content: impl Fn(Mid) -> Option<Label>,
     ) -> Result<String, Fault> {
         let slots = self.has_slots();
-        for (mid, sends) in self.lines.agree(|mid| slots || content(mid).is_some()) {
-            self.session.set_sending(mid, sends)?;
-        }
-        Ok(self.finish_sdp(answer, self.layout.places(), content))
+        self.lines.agree(|mid| slots || content(mid).is_some());
+        let layout = Arc::clone(&self.layout);
+        self.finish_sdp(answer, layout.places(), content)
     }
 
-    fn finish_sdp(&self, sdp: &SessionSdp<'_>, places: &[Place], content: impl Fn(Mid) -> Option<Label>) -> String {
-        finish(sdp, places.iter(), self.layout.groups(), |mid| {
-            let (kind, sends) = self.lines.announced(mid)?;
-            let label = match self.mode {
-                // What is of one stream is played in sync: the first slots are for a screen and its sound.
-                Mode::Slots => Some(Label {
-                    stream: match self.lines.is_first_slot(mid) {
-                        true => "shared".into(),
-                        false => format!("slot-{mid}"),
-                    },
-                    track: kind.to_string(),
-                }),
-                Mode::Plain => content(mid),
-            };
-            Some(match label.filter(|_| sends) {
-                Some(label) => LineEdit::Send(label),
-                None => LineEdit::Inactive,
-            })
-        })
+    fn finish_sdp(
+        &mut self,
+        sdp: &SessionSdp<'_>,
+        places: &[Place],
+        content: impl Fn(Mid) -> Option<Label>,
+    ) -> Result<String, Fault> {
+        let mut edits = HashMap::new();
+        for mid in places.iter().map(|place| place.key) {
+            if let Some(Announced { kind, sends, receives }) = self.lines.announced(mid) {
+                let label = match self.mode {
+                    Mode::Slots => Some(self.slot_label(mid, kind)),
+                    Mode::Plain => content(mid),
+                };
+                let sent = match label.filter(|_| sends) {
+                    Some(label) => {
+                        let stream = self.sent_stream(mid, label.cname())?;
+                        Some((label, stream))
+                    }
+                    None => None,
+                };
+                edits.insert(mid, LineEdit { sent, receives });
+            }
+        }
+        Ok(finish(sdp, places.iter(), self.layout.groups(), &edits))
+    }
+
+    /// What is of one stream is played in sync: the first slots are for a screen and its sound.
+    fn slot_label(&self, mid: Mid, kind: MediaKind) -> Label {
+        let stream = match self.lines.is_first_slot(mid) {
+            true => "shared".into(),
+            false => format!("slot-{mid}"),
+        };
+        let track = kind.to_string();
+        Label { stream, track }
     }
 
     /// Plans an offer, unless one is planned or outstanding.
@@ -230,7 +245,8 @@ impl Peer {
             return Ok(None);
         }
         let changes = self.lines.changes(|mid| content(mid).is_some());
-        let Some(RawOffer { sdp, pending, added }) = self.session.make_offer(&changes, additions)? else {
+        let changed = changes.first().map(|(mid, _)| *mid);
+        let Some(RawOffer { sdp, added }) = self.session.make_offer(changed, additions)? else {
             return Ok(None);
         };
         let kinds = additions.iter().map(|addition| addition.kind);
@@ -240,9 +256,8 @@ impl Peer {
         let sdp = self.finish_sdp(&SessionSdp::parse(&sdp), &places, |mid| {
             let place = added.iter().position(|added| *added == mid);
             place.map_or_else(|| content(mid), |place| Some(additions[place].label.clone()))
-        });
-        self.negotiation
-            .offered(now, pending, sdp.as_str().into(), added.clone());
+        })?;
+        self.negotiation.offered(now, sdp.as_str().into());
         Ok(Some(NewOffer { sdp, added }))
     }
 
@@ -259,16 +274,14 @@ impl Peer {
         let sends_on = sending.map(|section| section.key()).filter(is_new).collect();
         let restarts = self.paths.has_other_credentials(outline.credentials());
         if self.negotiation.withdraw(now, credentials, sends_on, restarts) {
-            for (mid, sends) in self.lines.roll_back() {
-                self.session.set_sending(mid, sends)?;
-            }
+            self.lines.roll_back();
         }
         Ok(())
     }
 
-    /// The client has not answered a withdrawn offer for so long that it never will.
+    /// The client has not shown for long whether it goes on with its own offer or with the one that was withdrawn for it.
     pub(crate) fn go_on(&mut self) {
-        self.negotiation.take_withdrawn();
+        self.negotiation.go_on();
     }
 
     /// Takes the client's answer to the outstanding offer.
@@ -289,9 +302,9 @@ impl Peer {
         // An answer has other credentials than before only where ICE restarts (RFC 8839 section 4.4.1.1.1), which the server
         // never asks for. Some clients begin anew all the same; with our own credentials unchanged they connect.
         self.session.set_remote_credentials(outline.credentials())?;
-        let taken = self.session.accept_answer(pending.offer, read.answer)?;
+        let taken = self.session.accept_answer(read.answer)?;
         taken.map_err(|Refused| broken())?;
-        self.negotiation.answer_taken(now, repeats, sdp);
+        self.negotiation.answer_taken(now, repeats, sdp, outline);
         self.renegotiated(outline)?;
         self.layout = Arc::new(self.layout.after(outline, read.slots));
         self.lines.follow_answer(outline);
@@ -300,14 +313,18 @@ impl Peer {
     }
 
     /// The client has answered an offer of the server's that was withdrawn for its own: it has taken the server's and
-    /// withdrawn its own. What its answer describes is what both go on with, as if it had offered that.
+    /// withdrawn its own. What its answer describes is what both go on with, as if it had offered that. An offer that was made
+    /// meanwhile is withdrawn: its m-lines are not the client's.
     ///
     /// # Errors
     /// [`NegotiationError`]: the client has shown meanwhile that it goes on with its own.
-    pub(crate) fn go_back(&mut self, outline: &Outline) -> Result<(), NegotiationError> {
-        let Some(withdrawn) = self.negotiation.take_withdrawn() else {
+    pub(crate) fn go_back(&mut self, outline: &Outline, withdrawn: &Arc<str>) -> Result<(), NegotiationError> {
+        let Some(withdrawn) = self.negotiation.take_withdrawn(withdrawn) else {
             return Err(NegotiationError::Invalid("there is no offer to answer".into()));
         };
+        if self.negotiation.take_pending().is_some() {
+            self.lines.roll_back();
+        }
         self.session.set_credentials(withdrawn.credentials)?;
         self.session.set_remote_credentials(outline.credentials())?;
         Ok(())

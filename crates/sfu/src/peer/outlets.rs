@@ -4,10 +4,12 @@ use std::time::{Duration, Instant};
 
 use str0m::media::Mid;
 
+use super::session::Fault;
+use crate::line::SentStream;
 use crate::rtp::red::Repeater;
 use crate::rtp::{BEGIN, ExtensionIds, Outgoing, Reception, SenderReport};
 use crate::sdp::Red;
-use crate::srtp::SendWindow;
+use crate::srtp::{SendCount, SendWindow};
 
 /// Between sender reports: pictures are brought in step with sound by them.
 const REPORT_EVERY: Duration = Duration::from_secs(1);
@@ -39,13 +41,12 @@ impl Credit {
     }
 }
 
-/// What the session has negotiated about an m-line.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What is negotiated about an m-line.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Terms {
-    pub(super) ssrc: u32,
-    pub(super) repair: Option<u32>,
+    /// Its name, as the client has it.
+    pub(super) name: Box<str>,
     pub(super) ids: ExtensionIds,
-    pub(super) cname: String,
     /// Payload types, each with that of its retransmissions.
     pub(super) repairs: Vec<(u8, u8)>,
     /// Redundant audio.
@@ -65,20 +66,20 @@ pub(crate) struct OutletKey {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Freshness {
     Current,
-    /// Something was negotiated since they were read.
+    /// They were not read yet, or something was negotiated since.
     Stale,
-    /// The session has ended the stream. Another one is of another SSRC, drawn at random.
+    /// Its m-line is gone. Another one is of another SSRC, drawn at random.
     Gone,
 }
 
 /// See the module.
 pub(super) struct Outlet {
     pub(super) mid: Mid,
-    pub(super) name: String,
+    pub(super) stream: SentStream,
     pub(super) terms: Terms,
     freshness: Freshness,
     pub(super) window: SendWindow,
-    pub(super) repair_window: SendWindow,
+    pub(super) repairs: SendCount,
     /// The client knows that the SSRC is of this m-line.
     pub(super) is_known: bool,
     credit: Credit,
@@ -96,14 +97,14 @@ pub(super) struct Outlet {
 }
 
 impl Outlet {
-    fn new(mid: Mid, terms: Terms) -> Self {
+    fn new(mid: Mid, stream: SentStream) -> Self {
         Self {
             mid,
-            name: mid.to_string(),
-            terms,
-            freshness: Freshness::Current,
+            stream,
+            terms: Terms::default(),
+            freshness: Freshness::Stale,
             window: SendWindow::default(),
-            repair_window: SendWindow::default(),
+            repairs: SendCount::default(),
             is_known: false,
             credit: Credit(MAX_CREDIT),
             repeater: Repeater::default(),
@@ -154,15 +155,14 @@ impl Outlet {
         let payload_type = outgoing.payload_type;
         let (_, repair) = self.terms.repairs.iter().find(|(known, _)| *known == payload_type)?;
         let bytes = outgoing.payload().len() as i64;
-        let ssrc = self.terms.repair?;
-        self.credit.spend(bytes).then_some((ssrc, *repair))
+        self.credit.spend(bytes).then_some((self.stream.repair, *repair))
     }
 
     /// The stream and payload type by which padding goes out, and the timestamp, if something was sent.
     pub(super) fn padding(&self) -> Option<(u32, u8, u32)> {
         let (_, payload_type) = self.terms.repairs.first()?;
-        let numbered = self.terms.ids.transport_sequence.and(self.terms.repair)?;
-        Some((numbered, *payload_type, self.timestamp?))
+        self.terms.ids.transport_sequence?;
+        Some((self.stream.repair, *payload_type, self.timestamp?))
     }
 
     /// The extended sequence number of a packet that was sent lately.
@@ -178,7 +178,7 @@ impl Outlet {
         self.report_at = Some(now + REPORT_EVERY);
         let since = now.saturating_duration_since(captured).as_secs_f64() * f64::from(clock_rate);
         Some(SenderReport {
-            ssrc: self.terms.ssrc,
+            ssrc: self.stream.ssrc,
             ntp,
             rtp: timestamp.wrapping_add(since as u32),
             packets: self.packets,
@@ -196,15 +196,20 @@ pub(super) struct Outlets {
 }
 
 impl Outlets {
-    /// The SSRCs of all.
-    pub(super) fn ssrcs(&self) -> Vec<u32> {
-        self.streams.iter().map(|outlet| outlet.terms.ssrc).collect()
+    /// The SSRCs by which something was sent.
+    pub(super) fn used(&self) -> Vec<u32> {
+        let of = |outlet: &Outlet| {
+            let SentStream { ssrc, repair, .. } = outlet.stream;
+            let ends = [(outlet.window.end(), ssrc), (outlet.repairs.end(), repair)];
+            ends.map(|(end, ssrc)| (end > 0).then_some(ssrc))
+        };
+        self.streams.iter().flat_map(of).flatten().collect()
     }
 
     /// Something was negotiated.
-    pub(super) fn renegotiated(&mut self, is_gone: impl Fn(u32) -> bool) {
+    pub(super) fn renegotiated(&mut self, is_gone: impl Fn(Mid) -> bool) {
         for outlet in &mut self.streams {
-            outlet.freshness = match is_gone(outlet.terms.ssrc) {
+            outlet.freshness = match is_gone(outlet.mid) {
                 true => Freshness::Gone,
                 false => Freshness::Stale,
             };
@@ -216,50 +221,89 @@ impl Outlets {
         let outlet = self
             .streams
             .get(key.index)
-            .filter(|outlet| outlet.terms.ssrc == key.ssrc);
+            .filter(|outlet| outlet.stream.ssrc == key.ssrc);
         outlet.is_some_and(|outlet| outlet.freshness == Freshness::Current)
     }
 
+    /// Where the outlet of an m-line is.
+    fn position(&self, mid: Mid) -> Option<usize> {
+        let mut outlets = self.streams.iter();
+        outlets.position(|outlet| outlet.mid == mid && outlet.freshness != Freshness::Gone)
+    }
+
+    /// The stream of an m-line, as the client is told of it: it has the source's name and SSRCs from `draw`, the first time.
+    ///
+    /// # Errors
+    /// Those of `draw`.
+    pub(super) fn announce(
+        &mut self,
+        mid: Mid,
+        cname: &str,
+        mut draw: impl FnMut() -> Result<u32, Fault>,
+    ) -> Result<SentStream, Fault> {
+        if let Some(known) = self.position(mid) {
+            return Ok(self.streams[known].stream.clone());
+        }
+        let ssrc = self.unused(&mut draw)?;
+        let repair = loop {
+            let drawn = self.unused(&mut draw)?;
+            if drawn != ssrc {
+                break drawn;
+            }
+        };
+        let stream = SentStream {
+            ssrc,
+            repair,
+            cname: cname.to_owned(),
+        };
+        self.place(Outlet::new(mid, stream.clone()));
+        Ok(stream)
+    }
+
+    /// An SSRC that none of them has: no number of one is used twice.
+    fn unused(&self, mut draw: impl FnMut() -> Result<u32, Fault>) -> Result<u32, Fault> {
+        loop {
+            let drawn = draw()?;
+            let has = |outlet: &Outlet| [outlet.stream.ssrc, outlet.stream.repair].contains(&drawn);
+            if !self.streams.iter().any(has) {
+                return Ok(drawn);
+            }
+        }
+    }
+
+    /// Puts an outlet in the place of one that is gone.
+    fn place(&mut self, new: Outlet) {
+        let mut outlets = self.streams.iter_mut();
+        match outlets.find(|outlet| outlet.freshness == Freshness::Gone) {
+            Some(gone) => *gone = new,
+            None => {
+                // They are large, and one negotiation brings all of them.
+                self.streams.reserve_exact(1);
+                self.streams.push(new);
+            }
+        }
+    }
+
     /// Follows what was negotiated about an m-line. `key` is that of its stream before, if there was one: with a new one, a new
-    /// subscription begins, whose numbers follow those that were used.
-    pub(super) fn follow(&mut self, key: Option<OutletKey>, mid: Mid, terms: Terms) -> OutletKey {
-        let ssrc = terms.ssrc;
-        let known = self.streams.iter().position(|outlet| outlet.terms.ssrc == ssrc);
-        let index = known.unwrap_or_else(|| self.place(mid, &terms));
+    /// subscription begins, whose numbers follow those that were used. `None`: the client was told of no stream there.
+    pub(super) fn follow(&mut self, key: Option<OutletKey>, mid: Mid, terms: Terms) -> Option<OutletKey> {
+        let index = self.position(mid)?;
         let outlet = &mut self.streams[index];
         (outlet.terms, outlet.freshness) = (terms, Freshness::Current);
+        let ssrc = outlet.stream.ssrc;
         let goes_on = key.filter(|key| key.ssrc == ssrc);
-        goes_on.unwrap_or(OutletKey {
+        Some(goes_on.unwrap_or(OutletKey {
             index,
             ssrc,
             offset: outlet.window.end().saturating_sub(BEGIN),
-        })
-    }
-
-    /// Makes an outlet, in the place of one that is gone.
-    fn place(&mut self, mid: Mid, terms: &Terms) -> usize {
-        let new = Outlet::new(mid, terms.clone());
-        let gone = self
-            .streams
-            .iter()
-            .position(|outlet| outlet.freshness == Freshness::Gone);
-        match gone {
-            Some(index) => {
-                self.streams[index] = new;
-                index
-            }
-            None => {
-                self.streams.push(new);
-                self.streams.len() - 1
-            }
-        }
+        }))
     }
 
     /// The outlet of a key, unless its stream has ended.
     pub(super) fn get(&mut self, key: OutletKey) -> Option<&mut Outlet> {
         self.streams
             .get_mut(key.index)
-            .filter(|outlet| outlet.terms.ssrc == key.ssrc)
+            .filter(|outlet| outlet.stream.ssrc == key.ssrc)
     }
 
     /// Notes that a packet is sent.
@@ -272,7 +316,7 @@ impl Outlets {
 
     /// The m-line of a stream.
     pub(super) fn by_ssrc(&mut self, ssrc: u32) -> Option<&mut Outlet> {
-        self.streams.iter_mut().find(|outlet| outlet.terms.ssrc == ssrc)
+        self.streams.iter_mut().find(|outlet| outlet.stream.ssrc == ssrc)
     }
 
     /// One by which padding can go out.
@@ -289,7 +333,7 @@ impl Outlets {
     /// The reports that are due, each with its CNAME.
     pub(super) fn reports(&mut self, now: Instant, ntp: u64) -> Vec<(SenderReport, String)> {
         let streams = self.streams.iter_mut();
-        let reports = streams.filter_map(|outlet| Some((outlet.report(now, ntp)?, outlet.terms.cname.clone())));
+        let reports = streams.filter_map(|outlet| Some((outlet.report(now, ntp)?, outlet.stream.cname.clone())));
         let reports = reports.collect();
         self.report_at = self.streams.iter().filter_map(|outlet| outlet.report_at).min();
         reports
@@ -344,25 +388,34 @@ mod tests {
             timestamp: 5_000,
             captured: now + Duration::from_millis(400),
             marker: false,
-            vp8: None,
+            numbers: None,
             is_empty: false,
             frame: None,
         };
-        let mut outlet = Outlet::new("a".into(), terms(7));
+        let mut outlet = outlet();
         outlet.sent(now, &outgoing);
         let report = outlet.report(now + Duration::from_millis(500), 0).unwrap();
         assert_eq!(report.rtp, 5_000 + 9_000);
     }
 
-    fn terms(ssrc: u32) -> Terms {
-        Terms {
-            ssrc,
-            repair: None,
-            ids: ExtensionIds::default(),
+    fn outlet() -> Outlet {
+        let stream = SentStream {
+            ssrc: 7,
+            repair: 107,
             cname: String::new(),
-            repairs: Vec::new(),
-            red: None,
-        }
+        };
+        Outlet::new("a".into(), stream)
+    }
+
+    fn announce(outlets: &mut Outlets, mid: &str, ssrc: u32) -> SentStream {
+        let mut drawn = [ssrc, ssrc + 100].into_iter();
+        outlets.announce(mid.into(), mid, || drawn.next().ok_or(Fault)).unwrap()
+    }
+
+    /// Announces a stream and follows it.
+    fn follow(outlets: &mut Outlets, mid: &str, ssrc: u32) -> OutletKey {
+        announce(outlets, mid, ssrc);
+        outlets.follow(None, mid.into(), Terms::default()).unwrap()
     }
 
     fn send(outlets: &mut Outlets, key: OutletKey, sequence: u64) -> Option<u64> {
@@ -387,7 +440,7 @@ mod tests {
 
     #[test]
     fn a_clients_reports_tell_what_arrived_in_between() {
-        let mut outlet = Outlet::new("a".into(), terms(7));
+        let mut outlet = outlet();
         let mut report = |highest, lost| {
             let reception = Reception { ssrc: 7, lost, highest };
             outlet.reported(&reception)
@@ -405,26 +458,43 @@ mod tests {
     #[test]
     fn a_new_subscription_goes_on_with_the_numbers_of_its_stream() {
         let mut outlets = Outlets::default();
-        let first = outlets.follow(None, "a".into(), terms(7));
+        let first = follow(&mut outlets, "a", 7);
         assert_eq!(send(&mut outlets, first, BEGIN), Some(BEGIN));
         assert_eq!(send(&mut outlets, first, BEGIN), None, "no index is used twice");
-        let second = outlets.follow(None, "a".into(), terms(7));
+        let second = follow(&mut outlets, "a", 8);
         assert_eq!(send(&mut outlets, second, BEGIN), Some(BEGIN + 1));
         assert_eq!(second.sequence_of(BEGIN + 1), Some(BEGIN));
         outlets.renegotiated(|_| false);
         assert!(!outlets.is_current(second));
-        assert_eq!(outlets.follow(Some(second), "a".into(), terms(7)), second);
+        assert_eq!(outlets.follow(Some(second), "a".into(), Terms::default()), Some(second));
         assert!(outlets.is_current(second));
+    }
+
+    #[test]
+    fn a_stream_stays_that_of_its_m_line_and_has_its_ssrcs_for_itself() {
+        let mut outlets = Outlets::default();
+        let mut drawn = [7, 7, 8].into_iter();
+        let mut draw = || drawn.next().ok_or(Fault);
+        let first = outlets.announce("a".into(), "x", &mut draw).unwrap();
+        assert_eq!((first.ssrc, first.repair, &*first.cname), (7, 8, "x"));
+        outlets.renegotiated(|_| false);
+        assert_eq!(outlets.announce("a".into(), "y", &mut draw), Ok(first));
+        assert_eq!(outlets.announce("b".into(), "y", &mut draw), Err(Fault));
+        let mut drawn = [8, 7, 9, 8, 10].into_iter();
+        let second = outlets.announce("b".into(), "y", || drawn.next().ok_or(Fault)).unwrap();
+        assert_eq!((second.ssrc, second.repair), (9, 10));
     }
 
     #[test]
     fn a_stream_that_has_ended_makes_room_and_its_key_opens_nothing() {
         let mut outlets = Outlets::default();
-        let old = outlets.follow(None, "a".into(), terms(7));
+        let old = follow(&mut outlets, "a", 7);
         send(&mut outlets, old, BEGIN);
-        outlets.renegotiated(|ssrc| ssrc == 7);
-        let new = outlets.follow(None, "b".into(), terms(8));
-        assert_eq!(outlets.ssrcs(), [8]);
+        assert_eq!(outlets.used(), [7]);
+        outlets.renegotiated(|mid| mid == "a".into());
+        assert_eq!(outlets.follow(None, "a".into(), Terms::default()), None);
+        let new = follow(&mut outlets, "b", 8);
+        assert!(outlets.by_ssrc(7).is_none() && outlets.used().is_empty());
         assert!(send(&mut outlets, old, BEGIN + 1).is_none() && !outlets.is_current(old));
         assert_eq!(send(&mut outlets, new, BEGIN), Some(BEGIN));
     }
@@ -432,7 +502,7 @@ mod tests {
     #[test]
     fn lost_packets_are_found_by_the_last_numbers() {
         let mut outlets = Outlets::default();
-        let key = outlets.follow(None, "a".into(), terms(7));
+        let key = follow(&mut outlets, "a", 7);
         assert_eq!(outlets.locate(7, 5), None, "nothing was sent");
         send(&mut outlets, key, 65_540);
         assert_eq!(outlets.locate(7, 3), Some(("a".into(), 65_539)));

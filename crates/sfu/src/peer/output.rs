@@ -3,12 +3,12 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use str0m::net::Protocol;
-use str0m::{Event, Output};
+use str0m::net::{Protocol, Transmit};
 
 use super::Peer;
 use super::keys::Failure;
-use super::session::Fault;
+use super::paths::Address;
+use super::session::{Fault, Said};
 use super::watch::Turn;
 use crate::config::Transport;
 
@@ -27,8 +27,8 @@ pub(crate) enum PeerOutput {
     GoesOn,
     /// Its path has changed, and with it perhaps its deadline.
     Path(PathChange),
-    /// Nothing until then.
-    Wait(Instant),
+    /// Nothing until then; `None`: nothing by itself.
+    Wait(Option<Instant>),
     /// The session is over.
     Over,
     /// The session will never begin: DTLS failed.
@@ -57,19 +57,22 @@ impl Peer {
             if let Some(output) = self.poll_own(now) {
                 return Ok(output);
             }
-            match self.session.poll()? {
-                Some(Output::Transmit(transmit)) => {
-                    if let Some(output) = self.transmit(transmit) {
-                        return Ok(output);
-                    }
+            let output = match self.session.poll(now)? {
+                Some(Said::Transmit(answer)) => Some(stated(answer)),
+                Some(Said::Dtls(packet)) => self.route(packet),
+                Some(Said::Connected) => {
+                    self.watch.dtls_up();
+                    None
                 }
-                Some(Output::Timeout(at)) => return Ok(PeerOutput::Wait(at)),
-                Some(Output::Event(event)) => {
-                    if let Some(output) = self.handle(&event) {
-                        return Ok(output);
-                    }
+                Some(Said::Wait(at)) => {
+                    // A lite agent (RFC 8445 section 2.5) only answers, but the session would see to it every few seconds.
+                    let is_idle = self.watch.was_up() && self.session.waits_for_ice();
+                    Some(PeerOutput::Wait((!is_idle).then_some(at)))
                 }
-                None => return Ok(PeerOutput::Over),
+                Some(Said::Closed) | None => Some(PeerOutput::Over),
+            };
+            if let Some(output) = output {
+                return Ok(output);
             }
         }
     }
@@ -82,64 +85,44 @@ impl Peer {
         if let Some(change) = self.watch.poll(now) {
             return Some(PeerOutput::Path(change));
         }
-        let ((transport, destination), contents) = self.paths.poll()?;
-        Some(PeerOutput::Transmit {
-            transport,
-            destination,
-            contents,
-        })
+        self.paths.poll().map(transmit)
     }
 
-    /// What a closing session has left to send; its events are of no use any more.
-    pub(crate) fn last_transmits(&mut self) -> Vec<PeerOutput> {
-        let mut transmits = Vec::new();
+    /// What a closing session has left to send.
+    pub(crate) fn last_transmits(&mut self, now: Instant) -> Vec<PeerOutput> {
+        let goodbyes = self.goodbyes().into_iter();
+        let mut transmits: Vec<PeerOutput> = goodbyes.filter_map(|packet| self.route(packet)).collect();
         // A session that closes has a handful of packets; the bound guards against one that never ends.
         for _ in 0..256 {
-            match self.session.poll() {
-                Ok(Some(Output::Transmit(transmit))) => transmits.extend(self.transmit(transmit)),
-                Ok(Some(Output::Event(_))) => {}
+            match self.session.poll(now) {
+                Ok(Some(Said::Transmit(answer))) => transmits.push(stated(answer)),
+                Ok(Some(Said::Dtls(packet))) => transmits.extend(self.route(packet)),
+                Ok(Some(Said::Connected | Said::Closed)) => {}
                 _ => break,
             }
         }
         transmits
     }
 
-    /// Answers to STUN requests go where the session says, all else to the address in use. `None`: the packet waits until
-    /// there is one.
-    fn transmit(&mut self, transmit: str0m::net::Transmit) -> Option<PeerOutput> {
-        let contents: Vec<u8> = transmit.contents.into();
-        let first = contents.first().copied().unwrap_or_default();
-        let is_stun = first < 2;
-        let contents = if (128..=191).contains(&first) {
-            self.sending.seal_goodbyes(&self.session, &contents)?
-        } else {
-            contents
-        };
-        let stated = match transmit.proto {
-            Protocol::Udp => (Transport::Udp, transmit.destination),
-            _ => (Transport::TcpPassive, transmit.destination),
-        };
-        let routed = if is_stun {
-            Some((stated, contents))
-        } else {
-            self.paths.route(contents)
-        };
-        let ((transport, destination), contents) = routed?;
-        Some(PeerOutput::Transmit {
-            transport,
-            destination,
-            contents,
-        })
+    /// `None`: the packet waits until there is an address in use.
+    fn route(&mut self, packet: Vec<u8>) -> Option<PeerOutput> {
+        self.paths.route(packet).map(transmit)
     }
+}
 
-    fn handle(&mut self, event: &Event) -> Option<PeerOutput> {
-        match event {
-            Event::Connected => {
-                self.watch.dtls_up();
-                None
-            }
-            Event::Closed => Some(PeerOutput::Over),
-            _ => None,
-        }
+/// An answer to a STUN request goes where the session says.
+fn stated(answer: Transmit) -> PeerOutput {
+    let transport = match answer.proto {
+        Protocol::Udp => Transport::Udp,
+        _ => Transport::TcpPassive,
+    };
+    transmit(((transport, answer.destination), answer.contents.into()))
+}
+
+fn transmit(((transport, destination), contents): (Address, Vec<u8>)) -> PeerOutput {
+    PeerOutput::Transmit {
+        transport,
+        destination,
+        contents,
     }
 }

@@ -8,9 +8,12 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use str0m::IceCreds;
 use str0m::crypto::Sha1HmacProvider;
 use str0m::ice::{StunMessage, TransId};
 
+use super::seen::Seen;
+use crate::bucket::Bucket;
 use crate::config::Transport;
 use crate::sdp::IceCredentials;
 use crate::stun::Transaction;
@@ -22,18 +25,25 @@ pub(super) type Address = (Transport, SocketAddr);
 /// each.
 const MAX_PATHS: usize = 16;
 
-/// Transactions that are remembered, to know a replayed one: those of some seconds of busy checking.
-const MAX_SEEN: usize = 64;
-
 /// DTLS packets that wait for the first address to be verified: two flights.
 const MAX_HELD: usize = 16;
 
-/// When an unanswered check is sent again, and when it is given up. The client's next request begins anew.
+/// When an unanswered check is sent again by itself, and when it is given up.
 const RESEND: [Duration; 3] = [
     Duration::from_millis(250),
     Duration::from_millis(500),
     Duration::from_secs(1),
 ];
+
+/// How long after a check the client's next request has it sent again, which begins [`RESEND`] anew, as long as there is no
+/// address in use. Until they are connected clients ask every 50 ms (RFC 8445 section 14.2); libwebrtc drops what comes from
+/// the address of a STUN server of its configuration, as nodes are, while it gathers.
+const ASKED_AGAIN: Duration = Duration::from_millis(40);
+
+/// Checks a second that requests lead to, besides those that are sent again. A client asks 20 times a second (RFC 8445 section
+/// 14.2), or a few times as often; who keeps its requests back, and sends them in the names of many hosts, could have each sent
+/// one.
+const MAX_CHECKS: u32 = 100;
 
 /// How long nothing authentic comes from the address in use before another one that is verified takes its place without
 /// having been nominated.
@@ -67,9 +77,10 @@ struct Path {
     check: Option<Check>,
 }
 
+#[derive(PartialEq)]
 struct Credentials {
-    username: String,
-    password: String,
+    ours: IceCreds,
+    theirs: IceCreds,
 }
 
 /// See the module.
@@ -86,9 +97,10 @@ pub(super) struct Paths {
     alive: Instant,
     /// Of the selected address, as checks were answered, half of it by the last one; zero: none was.
     round_trip: Duration,
-    seen: VecDeque<(Transaction, Address)>,
+    seen: Seen,
     held: Vec<Vec<u8>>,
     outgoing: VecDeque<(Address, Vec<u8>)>,
+    checks: Bucket,
 }
 
 impl Paths {
@@ -102,57 +114,77 @@ impl Paths {
             asked: None,
             alive: now,
             round_trip: Duration::ZERO,
-            seen: VecDeque::new(),
+            seen: Seen::default(),
             held: Vec::new(),
             outgoing: VecDeque::new(),
+            checks: Bucket::new(MAX_CHECKS, now),
         }
     }
 
     /// Takes the credentials of both sides. With new ones ICE begins anew; the address in use stays in use until another one
     /// is verified (RFC 8445 section 9). Gives whether they are new.
-    pub(super) fn set_credentials(&mut self, local_ufrag: &str, remote: IceCredentials<'_>) -> bool {
-        let username = format!("{}:{local_ufrag}", remote.ufrag);
-        let known = self.credentials.as_ref();
-        if known.is_some_and(|known| known.username == username && known.password == remote.password) {
-            return false;
+    pub(super) fn set_credentials(&mut self, ours: IceCreds, remote: IceCredentials<'_>) -> bool {
+        let theirs = IceCreds {
+            ufrag: remote.ufrag.to_string(),
+            pass: remote.password.to_string(),
+        };
+        let credentials = Some(Credentials { ours, theirs });
+        let are_new = self.credentials != credentials;
+        if are_new {
+            self.credentials = credentials;
+            self.paths.clear();
         }
-        self.credentials = Some(Credentials {
-            username,
-            password: remote.password.to_string(),
-        });
-        self.paths.clear();
-        true
+        are_new
     }
 
     /// Whether these credentials of the client's are not those that it had.
     pub(super) fn has_other_credentials(&self, remote: IceCredentials<'_>) -> bool {
         let known = self.credentials.as_ref();
-        known.is_some_and(|known| known.password != remote.password)
+        known.is_some_and(|known| known.theirs.pass != remote.password)
     }
 
-    /// Whether a request was seen before from another address: somebody replays it.
+    /// Answers a STUN request. `false`: its integrity is wrong, or it is not for this client.
+    pub(super) fn answer(&mut self, address: Address, packet: &[u8]) -> bool {
+        let Some((Credentials { ours, theirs }, request)) =
+            self.credentials.as_ref().zip(StunMessage::parse(packet).ok())
+        else {
+            return false;
+        };
+        let is_named = request.split_username() == Some((&*ours.ufrag, &*theirs.ufrag));
+        if !is_named || !is_signed(self.hmac, &request, ours) {
+            return false;
+        }
+        let answer = StunMessage::binding_reply(request.trans_id(), address.1);
+        let signed = self.signed(&answer, ours);
+        self.outgoing.extend(signed.map(|packet| (address, packet)));
+        true
+    }
+
+    /// Whether a request was seen before, and comes from an address that no other one came from: somebody replays it.
     pub(super) fn is_replayed(&self, transaction: &Transaction, address: Address) -> bool {
-        let mut seen = self.seen.iter();
-        seen.any(|(known, from)| known == transaction && *from != address)
+        self.seen.has(transaction) && !self.paths.iter().any(|path| path.address == address)
     }
 
     /// A request whose integrity was verified has come. The address is checked where it may come into use. It is no sign of
     /// life: it may be a replay.
     pub(super) fn requested(&mut self, now: Instant, address: Address, transaction: Transaction, nominates: bool) {
-        if self.seen.len() == MAX_SEEN {
-            self.seen.pop_front();
-        }
-        self.seen.push_back((transaction, address));
+        self.seen.note(&transaction);
         if self.selected == Some(address) && self.paths.iter().any(|path| path.address == address) {
             return;
         }
         self.ask_selected(now, address);
         let is_wanted = self.is_wanted(now, nominates);
+        let patience = self.selected.map_or(ASKED_AGAIN, |_| RESEND[0]);
         let path = self.path(now, address);
         path.is_nominated |= nominates;
-        let may_send = path.check.as_ref().is_none_or(|check| check.sent_at + RESEND[0] <= now);
-        if (is_wanted || path.is_nominated) && may_send {
-            self.check(now, address, 0);
+        let tries = match &path.check {
+            None => Some(0),
+            Some(check) => (check.sent_at + patience <= now).then_some(1),
+        };
+        if let Some(tries) = tries.filter(|_| is_wanted || path.is_nominated)
+            && self.checks.take(now)
+        {
+            self.check(now, address, tries);
         }
     }
 
@@ -231,12 +263,17 @@ impl Paths {
     }
 
     fn request(&self, transaction: &Transaction) -> Option<Vec<u8>> {
-        let credentials = self.credentials.as_ref()?;
+        let Credentials { ours, theirs } = self.credentials.as_ref()?;
+        let username = format!("{}:{}", theirs.ufrag, ours.ufrag);
         let transaction = transaction_id(transaction)?;
-        let request = StunMessage::binding_request(&credentials.username, transaction, false, 0, PRIORITY, false);
+        let request = StunMessage::binding_request(&username, transaction, false, 0, PRIORITY, false);
+        self.signed(&request, theirs)
+    }
+
+    fn signed(&self, message: &StunMessage<'_>, by: &IceCreds) -> Option<Vec<u8>> {
         let mut packet = vec![0; 1_200];
         let hmac = |key: &[u8], parts: &[&[u8]]| self.hmac.sha1_hmac(key, parts);
-        let length = request.to_bytes(Some(credentials.password.as_bytes()), &mut packet, hmac);
+        let length = message.to_bytes(Some(by.pass.as_bytes()), &mut packet, hmac);
         packet.truncate(length.ok()?);
         Some(packet)
     }
@@ -254,9 +291,8 @@ impl Paths {
         let Some(path) = self.paths.iter_mut().find(answered) else {
             return false;
         };
-        let hmac = |key: &[u8], parts: &[&[u8]]| self.hmac.sha1_hmac(key, parts);
-        let password = credentials.password.as_bytes();
-        if !StunMessage::parse(packet).is_ok_and(|message| message.verify(password, hmac)) {
+        let (hmac, theirs) = (self.hmac, &credentials.theirs);
+        if !StunMessage::parse(packet).is_ok_and(|message| is_signed(hmac, &message, theirs)) {
             return false;
         }
         // What was sent more than once does not say which was answered.
@@ -321,12 +357,16 @@ impl Paths {
         self.outgoing.pop_front()
     }
 
-    /// When [`Self::check_again`] is due.
-    pub(super) fn deadline(&self) -> Option<Instant> {
+    /// When [`Self::check_again`] is due for checks that were not answered.
+    pub(super) fn resend_at(&self) -> Option<Instant> {
         let unanswered = self.paths.iter().filter_map(|path| path.check.as_ref());
         let resend = unanswered.filter_map(|check| Some(check.sent_at + *RESEND.get(check.tries)?));
-        let consent = self.selected.map(|_| self.consent_at());
-        resend.chain(consent).min()
+        resend.min()
+    }
+
+    /// When [`Self::check_again`] is due for a client that is silent.
+    pub(super) fn ask_at(&self) -> Option<Instant> {
+        self.selected.map(|_| self.consent_at())
     }
 
     fn consent_at(&self) -> Instant {
@@ -358,6 +398,10 @@ impl Paths {
             self.check(now, selected, 0);
         }
     }
+}
+
+fn is_signed(hmac: &dyn Sha1HmacProvider, message: &StunMessage<'_>, by: &IceCreds) -> bool {
+    message.verify(by.pass.as_bytes(), |key, parts| hmac.sha1_hmac(key, parts))
 }
 
 /// str0m's type of a transaction, which it makes only in reading a message.

@@ -4,10 +4,11 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use str0m::change::{SdpAnswer, SdpOffer};
-use str0m::media::Mid;
+use str0m::change::SdpOffer;
 use str0m::rtp::Ssrc;
 
+use super::Mode;
+use super::identity::Identity;
 use super::layout::Layout;
 use super::negotiation::{ClientOffer, NegotiationError};
 use super::sources::MAX_SSRCS;
@@ -49,13 +50,15 @@ impl ClientSdp {
 
 /// What a peer has negotiated. It stays so until the SDP that is being read is taken or refused.
 pub(super) struct Negotiated {
+    /// How the client is sent tracks.
+    pub(super) mode: Mode,
     pub(super) layout: Arc<Layout>,
-    /// Whose certificate the client has.
-    pub(super) fingerprint: Option<String>,
-    /// The outstanding offer of the server's, and the m-lines that it adds.
-    pub(super) pending: Option<(Arc<str>, Vec<Mid>)>,
-    /// The offer of the server's that was withdrawn, which the client may answer all the same.
-    pub(super) withdrawn: Option<Arc<str>>,
+    /// Which connection of the client's it is.
+    pub(super) identity: Identity,
+    /// The outstanding offer of the server's.
+    pub(super) pending: Option<Arc<str>>,
+    /// The offers of the server's that were withdrawn, which the client may answer all the same.
+    pub(super) withdrawn: Vec<Arc<str>>,
 }
 
 /// An SDP that a shard cannot go on with before it has been read: [`Self::run`] reads it, on any thread, and
@@ -93,8 +96,8 @@ pub(crate) enum Found {
     NewConnection(Box<ReadOffer>),
     /// An answer to the outstanding offer.
     Answer(Box<ReadAnswer>),
-    /// An answer to the offer that was withdrawn: what both go on with, as if the client had offered it.
-    LateAnswer(Box<ReadOffer>),
+    /// An answer to an offer that was withdrawn: what both go on with, as if the client had offered it.
+    LateAnswer(Box<ReadOffer>, Arc<str>),
 }
 
 /// An offer, ready for a session.
@@ -114,7 +117,8 @@ pub(crate) struct OfferTerms {
 /// An answer, ready for a session.
 pub(crate) struct ReadAnswer {
     pub(crate) outline: Outline,
-    pub(super) answer: SdpAnswer,
+    /// The answer as if the client had offered it.
+    pub(super) answer: SdpOffer,
     pub(super) slots: Vec<Slot>,
 }
 
@@ -175,37 +179,42 @@ impl Reading {
     }
 
     fn find_offer(&self, mut scan: Scan<'_>) -> Result<Found, Reason> {
-        scan.prefer_sending();
         scan.check_multiplexing()?;
-        // DTLS goes on with the certificate it began with.
-        let known = self.negotiated.fingerprint.as_deref().zip(scan.fingerprint());
-        if known.is_some_and(|(known, offered)| !known.eq_ignore_ascii_case(offered)) {
+        let Negotiated { layout, identity, .. } = &self.negotiated;
+        let fits = layout.check(&scan);
+        if identity.is_of_another(&scan, fits.is_ok()) {
             return self.offer(scan, &Layout::default()).map(Found::NewConnection);
         }
-        let layout = &self.negotiated.layout;
-        layout.check(&scan)?;
+        fits?;
         layout.name(&mut scan);
         self.offer(scan, layout).map(Found::Offer)
     }
 
-    fn offer(&self, scan: Scan<'_>, layout: &Layout) -> Result<Box<ReadOffer>, Reason> {
+    /// What a client offers to go on with from a layout. Only a plain client that bundles nothing both sends and receives on an
+    /// m-line: it can be offered no others.
+    fn offer(&self, mut scan: Scan<'_>, layout: &Layout) -> Result<Box<ReadOffer>, Reason> {
+        let bundles = !(layout.groups().is_empty() && scan.groups.is_empty());
+        if bundles || self.negotiated.mode == Mode::Slots {
+            scan.prefer_sending();
+        }
         ReadOffer::of(scan, layout, self.max_tracks)
     }
 
-    fn find_answer(&self, mut scan: Scan<'_>) -> Result<Found, Reason> {
+    fn find_answer<'a>(&'a self, mut scan: Scan<'a>) -> Result<Found, Reason> {
         let Negotiated {
             layout,
             pending,
             withdrawn,
             ..
         } = &self.negotiated;
-        layout.name(&mut scan);
-        if let Some((_, added)) = pending.as_ref().filter(|(offer, _)| answers(&scan, offer)) {
-            return ReadAnswer::of(&scan, layout, added).map(Found::Answer);
+        if pending.as_ref().is_some_and(|offer| answers(&mut scan, offer)) {
+            layout.name(&mut scan);
+            return ReadAnswer::of(&scan, layout).map(Found::Answer);
         }
-        if withdrawn.as_ref().is_some_and(|offer| answers(&scan, offer)) {
-            scan.prefer_sending();
-            return self.offer(scan, layout).map(Found::LateAnswer);
+        if let Some(offer) = withdrawn.iter().rfind(|offer| answers(&mut scan, offer)) {
+            layout.name(&mut scan);
+            let read = self.offer(scan, layout)?;
+            return Ok(Found::LateAnswer(read, Arc::clone(offer)));
         }
         Err(match pending {
             Some(_) => "the m-lines of the answer are not those of the offer".into(),
@@ -222,7 +231,7 @@ impl ReadOffer {
             return Err(format!("the client sends more than {max_tracks} tracks"));
         }
         let ssrcs = announced_ssrcs(&scan)?;
-        let slots = layout.slots(&scan, &[])?;
+        let slots = layout.slots(&scan)?;
         let offer = SdpOffer::from_sdp_string(&rendered(&scan, &slots)?).map_err(|_| UNREADABLE)?;
         let outline = Outline::of(&scan);
         let terms = OfferTerms { outline, slots, ssrcs };
@@ -231,9 +240,9 @@ impl ReadOffer {
 }
 
 impl ReadAnswer {
-    fn of(scan: &Scan<'_>, layout: &Layout, added: &[Mid]) -> Result<Box<Self>, Reason> {
-        let slots = layout.slots(scan, added)?;
-        let answer = SdpAnswer::from_sdp_string(&rendered(scan, &slots)?).map_err(|_| UNREADABLE)?;
+    fn of(scan: &Scan<'_>, layout: &Layout) -> Result<Box<Self>, Reason> {
+        let slots = layout.slots(scan)?;
+        let answer = SdpOffer::from_sdp_string(&rendered(scan, &slots)?).map_err(|_| UNREADABLE)?;
         Ok(Box::new(Self {
             outline: Outline::of(scan),
             answer,
@@ -243,9 +252,9 @@ impl ReadAnswer {
 }
 
 /// Whether an SDP answers an offer of the server's.
-fn answers(answer: &Scan<'_>, offer: &str) -> bool {
+fn answers<'a>(answer: &mut Scan<'a>, offer: &'a str) -> bool {
     // It was made within the bound.
-    scan(offer, usize::MAX).is_ok_and(|offer| answer.has_same_lines(&offer))
+    scan(offer, usize::MAX).is_ok_and(|offer| answer.answers(&offer))
 }
 
 /// Lines of one m-line that are read: browsers have some 150. A session compares those of a kind with each other, so their

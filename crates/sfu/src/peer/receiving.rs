@@ -25,7 +25,7 @@ const FEEDBACK_AFTER: Duration = Duration::from_millis(50);
 /// SSRC 0 carries probes for bandwidth.
 const PROBES: u32 = 0;
 /// The SSRC by which the server speaks of what the client sends. It sends nothing by it.
-const OURS: u32 = 1;
+pub(super) const OURS: u32 = 1;
 
 /// What became of an RTP packet.
 pub(crate) enum Received {

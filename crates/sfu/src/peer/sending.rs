@@ -9,15 +9,20 @@ use str0m::rtp::Extension;
 
 use super::Peer;
 use super::outlets::{OutletKey, Outlets, Terms};
+use super::receiving::OURS;
 use super::redundancy::Redundancy;
 use super::session::{Fault, Session};
-use super::waiting::{Waiting, WaitingLine};
+use super::waiting::{Room, Waiting, WaitingLine};
 use crate::config::Transport;
 use crate::congestion::Control;
+use crate::line::SentStream;
 use crate::outbox::Outbox;
-use crate::rtp::{Departure, ExtensionIds, Feedback, Outgoing, dependency_descriptor, goodbyes, transport_feedback};
+use crate::rtp::{
+    Departure, ExtensionIds, Feedback, Outgoing, dependency_descriptor, goodbyes, is_sender_report, opening,
+    transport_feedback,
+};
 use crate::sdp::Outline;
-use crate::srtp::{Profile, Receiver, Sender};
+use crate::srtp::{Receiver, Sender};
 
 /// Bytes of a compound packet of reports, before it is sealed.
 const MAX_COMPOUND: usize = 1_100;
@@ -50,9 +55,10 @@ impl WallClock {
 }
 
 struct Srtp {
-    profile: Profile,
     sender: Sender,
     receiver: Receiver,
+    /// The client has sent something by the keys.
+    is_proven: bool,
 }
 
 /// Where packets go that leave: to an address, by an outbox.
@@ -104,11 +110,11 @@ impl Sending {
     /// The keys, once DTLS has them.
     fn srtp(&mut self, session: &Session) -> Option<&mut Srtp> {
         if self.srtp.is_none() {
-            let (profile, keys) = session.take_keys()?;
+            let keys = session.take_keys()?;
             self.srtp = Some(Srtp {
-                profile,
                 sender: Sender::new(&keys.ours)?,
                 receiver: Receiver::new(&keys.theirs)?,
+                is_proven: false,
             });
         }
         self.srtp.as_mut()
@@ -130,16 +136,6 @@ impl Sending {
         self.srtp(session).map(|srtp| &srtp.receiver)
     }
 
-    /// Seals what the session says at its end. `None`: there is nothing of that in it.
-    pub(super) fn seal_goodbyes(&mut self, session: &Session, packet: &[u8]) -> Option<Vec<u8>> {
-        let srtp = self.srtp(session)?;
-        let length = packet.len().checked_sub(srtp.profile.rtcp_overhead())?;
-        let mut compound = goodbyes(&packet[..length]);
-        let is_sealed =
-            (192..=223).contains(&packet[1]) && !compound.is_empty() && srtp.sender.seal_rtcp(&mut compound);
-        is_sealed.then_some(compound)
-    }
-
     /// Writes a packet, seals and sends it. `None`: it cannot be sent.
     fn write(&mut self, now: Instant, waiting: &Waiting, exit: &mut Exit<'_, impl Outbox>) -> Option<()> {
         let Waiting {
@@ -152,11 +148,11 @@ impl Sending {
         let index = key.index_of(outgoing.sequence);
         let (ssrc, payload_type, ticket, sequence) = if *is_repair {
             let (ssrc, payload_type) = outlet.repair(outgoing)?;
-            let next = outlet.repair_window.end();
-            (ssrc, payload_type, outlet.repair_window.admit(next)?, next)
+            let next = outlet.repairs.end();
+            (ssrc, payload_type, outlet.repairs.admit(), next)
         } else {
             let ticket = outlet.window.admit(index)?;
-            (outlet.terms.ssrc, outgoing.payload_type, ticket, index)
+            (outlet.stream.ssrc, outgoing.payload_type, ticket, index)
         };
         let loses = self.control.loses(now);
         let red = outlet.terms.red.filter(|red| loses && red.opus == payload_type);
@@ -164,7 +160,7 @@ impl Sending {
             payload_type: red.map_or(payload_type, |red| red.payload_type),
             sequence: sequence as u16,
             ssrc,
-            mid: (*is_repair || !outlet.is_known).then_some(&outlet.name),
+            mid: (*is_repair || !outlet.is_known).then_some(&*outlet.terms.name),
             send_time: self.wall.send_time(now),
             transport_sequence: self.control.sequence(),
             repeats: is_repair.then_some(index as u16),
@@ -195,13 +191,13 @@ impl Sending {
         let srtp = self.srtp.as_ref()?;
         let outlet = self.outlets.for_padding()?;
         let (ssrc, payload_type, timestamp) = outlet.padding()?;
-        let sequence = outlet.repair_window.end();
-        let ticket = outlet.repair_window.admit(sequence)?;
+        let sequence = outlet.repairs.end();
+        let ticket = outlet.repairs.admit();
         let departure = Departure {
             payload_type,
             sequence: sequence as u16,
             ssrc,
-            mid: Some(&outlet.name),
+            mid: Some(&*outlet.terms.name),
             send_time: self.wall.send_time(now),
             transport_sequence: self.control.sequence(),
             repeats: None,
@@ -250,27 +246,14 @@ impl Sending {
     /// The reports that are due about what the client is sent.
     fn reports(&mut self, now: Instant) -> impl Iterator<Item = Vec<u8>> + use<> {
         let reports = self.outlets.reports(now, self.wall.ntp(now));
+        if self.outlets.deadline().is_none() {
+            self.line.rest(); // nothing was sent since the reports before
+        }
         reports.into_iter().map(|(report, cname)| {
             let mut packet = Vec::new();
             report.write(&cname, &mut packet);
             packet
         })
-    }
-
-    /// RTCP packets as compound ones, sealed.
-    fn seal_rtcp(&mut self, session: &Session, packets: impl Iterator<Item = Vec<u8>>) -> Vec<Vec<u8>> {
-        let mut compounds: Vec<Vec<u8>> = Vec::new();
-        for packet in packets {
-            match compounds.last_mut() {
-                Some(compound) if compound.len() + packet.len() <= MAX_COMPOUND => compound.extend(packet),
-                _ => compounds.push(packet),
-            }
-        }
-        let Some(srtp) = self.srtp(session) else {
-            return Vec::new();
-        };
-        compounds.retain_mut(|compound| srtp.sender.seal_rtcp(compound));
-        compounds
     }
 }
 
@@ -304,9 +287,9 @@ impl Peer {
         key.sequence_of(outlet.window.end())
     }
 
-    /// Whether more video may wait to go out.
-    pub(crate) fn has_room(&self) -> bool {
-        self.sending.line.has_room(self.sending.control.most_waiting())
+    /// Which video may wait to go out.
+    pub(crate) fn room(&self) -> Room {
+        self.sending.line.room(self.sending.control.most_waiting())
     }
 
     /// Bits per second that the client can be sent, besides what repeats audio; `None`: there is no sign of a limit.
@@ -338,16 +321,18 @@ impl Peer {
     /// [`Fault`]
     pub(super) fn renegotiated(&mut self, outline: &Outline) -> Result<(), Fault> {
         self.follow_formats(outline)?;
-        let ssrcs = self.sending.outlets.ssrcs();
-        let gone = self.session.enter(|rtc| {
-            let mut api = rtc.direct_api();
-            let gone = ssrcs
-                .into_iter()
-                .filter(|ssrc| api.stream_tx(&(*ssrc).into()).is_none());
-            gone.collect::<Vec<u32>>()
-        })?;
-        self.sending.outlets.renegotiated(|ssrc| gone.contains(&ssrc));
+        let is_gone = |mid| outline.section(mid).is_none_or(|section| section.rejected);
+        self.sending.outlets.renegotiated(is_gone);
         Ok(())
+    }
+
+    /// The stream by which an m-line is sent, as the client is told of it.
+    ///
+    /// # Errors
+    /// [`Fault`]
+    pub(super) fn sent_stream(&mut self, mid: Mid, cname: &str) -> Result<SentStream, Fault> {
+        let Self { session, sending, .. } = self;
+        sending.outlets.announce(mid, cname, || session.new_ssrc())
     }
 
     fn outlet(&mut self, mid: Mid, key: &mut Option<OutletKey>) -> Result<Option<OutletKey>, Fault> {
@@ -355,9 +340,9 @@ impl Peer {
         if key.is_some_and(|known| outlets.is_current(known)) {
             return Ok(*key);
         }
-        let red = self.layout.red(mid);
-        let terms = self.session.terms(mid)?.map(|terms| Terms { red, ..terms });
-        *key = terms.map(|terms| outlets.follow(*key, mid, terms));
+        let (name, red) = (self.layout.mid(mid).unwrap_or_default().into(), self.layout.red(mid));
+        let terms = self.session.terms(mid)?.map(|terms| Terms { name, red, ..terms });
+        *key = terms.and_then(|terms| outlets.follow(*key, mid, terms));
         Ok(*key)
     }
 
@@ -376,15 +361,46 @@ impl Peer {
             .sending
             .reports(now)
             .chain(self.receiving.messages(now, self.paths.round_trip()));
-        let compounds = self.sending.seal_rtcp(&self.session, packets);
+        let packets: Vec<_> = packets.collect();
+        let compounds = self.seal_rtcp(packets);
         if let Some(address) = self.paths.selected() {
             compounds.into_iter().for_each(|packet| send(address, packet));
         }
     }
 
+    /// What tells the client that the streams that it is sent end, sealed.
+    pub(super) fn goodbyes(&mut self) -> Vec<Vec<u8>> {
+        self.seal_rtcp(goodbyes(&self.sending.outlets.used()))
+    }
+
+    /// RTCP packets as compound ones, sealed. Each begins with a report (RFC 3550 section 6.1), unless the client takes them
+    /// without.
+    fn seal_rtcp(&mut self, packets: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
+        let is_whole = !self.layout.takes_reduced_rtcp();
+        let mut compounds: Vec<Vec<u8>> = Vec::new();
+        for packet in packets {
+            match compounds.last_mut() {
+                Some(compound) if compound.len() + packet.len() <= MAX_COMPOUND => compound.extend(packet),
+                _ if is_whole && !is_sender_report(&packet) => {
+                    compounds.push([opening(OURS, self.id.transport.as_str()), packet].concat());
+                }
+                _ => compounds.push(packet),
+            }
+        }
+        let Some(srtp) = self.sending.srtp(&self.session) else {
+            return Vec::new();
+        };
+        compounds.retain_mut(|compound| srtp.sender.seal_rtcp(compound));
+        compounds
+    }
+
     /// Takes RTCP from an address. `None`: it is not authentic, or came before.
     pub(crate) fn take_rtcp(&mut self, now: Instant, from: (Transport, SocketAddr), packet: &[u8]) -> Option<Wishes> {
-        let compound = self.sending.srtp(&self.session)?.receiver.open_rtcp(packet)?;
+        let srtp = self.sending.srtp(&self.session)?;
+        let compound = srtp.receiver.open_rtcp(packet)?;
+        if !std::mem::replace(&mut srtp.is_proven, true) && !self.layout.has_data() {
+            self.session.prove_keys();
+        }
         self.heard(now, from);
         let feedback = Feedback::read(&compound);
         let control = &mut self.sending.control;
@@ -405,6 +421,7 @@ impl Peer {
         for (ssrc, ntp, rtp) in &feedback.sent {
             self.receiving.reported(now, *ssrc, *ntp, *rtp);
         }
+        self.receiving.sources.end(&feedback.ended);
         let wanted = feedback.keyframes.iter();
         Some(Wishes {
             keyframes: wanted.filter_map(|ssrc| Some(outlets.by_ssrc(*ssrc)?.mid)).collect(),
@@ -419,21 +436,16 @@ impl Peer {
 }
 
 impl Session {
-    /// What is negotiated about an m-line on which the client is sent a stream.
+    /// What is negotiated about an m-line.
     fn terms(&mut self, mid: Mid) -> Result<Option<Terms>, Fault> {
         self.enter(|rtc| {
-            let mut api = rtc.direct_api();
-            let stream = api.stream_tx_by_mid(mid, None)?;
-            let (ssrc, repair) = (*stream.ssrc(), stream.rtx().map(|ssrc| *ssrc));
-            let params = rtc.codec_config().params().iter();
-            let repairs = params
-                .filter_map(|params| Some((*params.pt(), *params.resend()?)))
-                .collect();
             let media = rtc.media(mid)?;
+            let params = rtc.codec_config().params().iter();
+            let accepted = params.filter(|params| media.remote_pts().contains(&params.pt()));
+            let repairs = accepted.filter_map(|params| Some((*params.pt(), *params.resend()?)));
             let id = |extension| media.remote_extmap().id_of(extension);
             Some(Terms {
-                ssrc,
-                repair,
+                repairs: repairs.collect(),
                 ids: ExtensionIds {
                     mid: id(Extension::RtpMid),
                     send_time: id(Extension::AbsoluteSendTime),
@@ -442,9 +454,7 @@ impl Session {
                     orientation: id(Extension::VideoOrientation),
                     descriptor: id(dependency_descriptor()),
                 },
-                cname: media.cname().to_owned(),
-                repairs,
-                red: None,
+                ..Terms::default()
             })
         })
     }

@@ -4,20 +4,21 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
-use str0m::change::{SdpAnswer, SdpOffer, SdpPendingOffer};
+use str0m::change::SdpOffer;
 use str0m::format::{Codec, PayloadParams};
 use str0m::media::{Direction, MediaKind, Mid, Pt};
-use str0m::net::Receive;
+use str0m::net::{Receive, Transmit};
 use str0m::rtp::Ssrc;
-use str0m::{IceCreds, Input, Output, Rtc};
+use str0m::{Event, IceCreds, Input, Output, Reason, Rtc};
 
 use super::factory::protocol;
 use super::formats::Role;
-use super::keys::{Failure, KeySlot, Keys};
+use super::keys::{Failure, KeySlot};
 use crate::config::Transport;
 use crate::line::Label;
 use crate::rtp::matching_payload;
 use crate::sdp::IceCredentials;
+use crate::srtp::MasterKeys;
 
 /// An address that nothing comes from.
 const NOWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
@@ -45,6 +46,20 @@ pub(crate) struct Arrival<'a> {
     pub(crate) is_stun: bool,
 }
 
+/// What a session says.
+pub(super) enum Said {
+    /// Answer a STUN request.
+    Transmit(Transmit),
+    /// Send a packet of DTLS.
+    Dtls(Vec<u8>),
+    /// DTLS is done.
+    Connected,
+    /// The client has ended DTLS.
+    Closed,
+    /// Nothing until then.
+    Wait(Instant),
+}
+
 /// An m-line that an offer of the server adds.
 #[derive(Debug, Clone)]
 pub(crate) struct Addition {
@@ -57,7 +72,6 @@ pub(crate) struct Addition {
 /// An offer as str0m made it.
 pub(super) struct RawOffer {
     pub(super) sdp: String,
-    pub(super) pending: SdpPendingOffer,
     /// The m-lines added, in the order of the additions.
     pub(super) added: Vec<Mid>,
 }
@@ -80,8 +94,13 @@ impl Session {
     }
 
     /// The keys of SRTP, once DTLS has them.
-    pub(super) fn take_keys(&self) -> Option<Keys> {
+    pub(super) fn take_keys(&self) -> Option<MasterKeys> {
         self.keys.take()
+    }
+
+    /// The client has sent something by the keys of SRTP.
+    pub(super) fn prove_keys(&self) {
+        self.keys.prove();
     }
 
     /// Does something with the session.
@@ -172,12 +191,29 @@ impl Session {
     }
 
     /// What the session wants done next; `None` when it is over.
-    pub(super) fn poll(&mut self) -> Result<Option<Output>, Fault> {
-        self.enter(|rtc| match rtc.poll_output() {
-            Ok(output) if rtc.is_alive() => Some(output),
-            Ok(output @ (Output::Transmit(_) | Output::Event(_))) => Some(output),
-            _ => None,
-        })
+    pub(super) fn poll(&mut self, now: Instant) -> Result<Option<Said>, Fault> {
+        let (at, is_alive) = loop {
+            let (output, is_alive) = self.enter(|rtc| (rtc.poll_output(), rtc.is_alive()))?;
+            match output {
+                Ok(Output::Transmit(transmit)) => return Ok(Some(Said::Transmit(transmit))),
+                Ok(Output::Event(Event::Connected)) => return Ok(Some(Said::Connected)),
+                Ok(Output::Event(Event::Closed)) => return Ok(Some(Said::Closed)),
+                Ok(Output::Event(_)) => {}
+                Ok(Output::Timeout(at)) => break (Some(at), is_alive),
+                Err(_) => break (None, is_alive),
+            }
+        };
+        if let Some(packet) = self.keys.pop_packet() {
+            // It gives one packet at a time.
+            self.advance(now)?;
+            return Ok(Some(Said::Dtls(packet)));
+        }
+        Ok(at.filter(|_| is_alive).map(Said::Wait))
+    }
+
+    /// Whether the time that it wants to be told next is one of ICE's.
+    pub(super) fn waits_for_ice(&self) -> bool {
+        self.rtc.last_timeout_reason() == Reason::Ice
     }
 
     /// Those of some SSRCs that were negotiated, with their m-lines and what they carry.
@@ -233,65 +269,51 @@ impl Session {
         })
     }
 
-    /// Takes an answer. The inner error is as in [`Self::accept_offer`].
-    pub(super) fn accept_answer(
-        &mut self,
-        pending: SdpPendingOffer,
-        answer: SdpAnswer,
-    ) -> Result<Result<(), Refused>, Fault> {
-        self.enter(|rtc| {
-            let api = rtc.sdp_api();
-            api.accept_answer(pending, answer).map_err(|_| Refused)
-        })
+    /// Takes an answer as an offer of what it agrees to: str0m uses the place of a rejected m-line again in offers of the
+    /// client's, not in its own. The inner error is as in [`Self::accept_offer`].
+    pub(super) fn accept_answer(&mut self, answer: SdpOffer) -> Result<Result<(), Refused>, Fault> {
+        self.enter(|rtc| rtc.sdp_api().accept_offer(answer).map(drop).map_err(|_| Refused))
     }
 
-    /// Makes an offer that changes whether the server sends on some m-lines, and adds others. `None`: nothing changes.
+    /// Makes an offer that says something new of an m-line, and adds others. It changes nothing until it is answered. `None`:
+    /// there is nothing to offer.
     pub(super) fn make_offer(
         &mut self,
-        changes: &[(Mid, bool)],
+        changed: Option<Mid>,
         additions: &[Addition],
     ) -> Result<Option<RawOffer>, Fault> {
-        // str0m offers only what it takes for a change: its own direction may be the wanted one already, without the
-        // client knowing.
-        for (mid, sends) in changes {
-            self.set_sending(*mid, !sends)?;
-        }
         self.enter(|rtc| {
-            let mut api = rtc.sdp_api();
-            for (mid, sends) in changes {
-                api.set_direction(*mid, direction(*sends));
+            // str0m offers only what it takes for a change, and does not know what is sent.
+            let changed = changed.and_then(|mid| Some((mid, rtc.media(mid)?.direction())));
+            if let Some((mid, direction)) = changed {
+                let other = match direction {
+                    Direction::Inactive => Direction::RecvOnly,
+                    _ => Direction::Inactive,
+                };
+                rtc.sdp_api().set_direction(mid, other);
             }
-            let add = |addition: &Addition| {
-                // What str0m is given as the track's id becomes the CNAME; `a=msid` is written when the SDP is finished.
-                let (stream, cname) = (addition.label.stream.clone(), addition.label.cname().to_owned());
-                api.add_media(addition.kind, Direction::SendOnly, Some(stream), Some(cname), None)
-            };
+            let mut api = rtc.sdp_api();
+            if let Some((mid, direction)) = changed {
+                api.set_direction(mid, direction);
+            }
+            let add = |addition: &Addition| api.add_media(addition.kind, Direction::Inactive, None, None, None);
             let added = additions.iter().map(add).collect();
-            let (offer, pending) = api.apply()?;
+            let (offer, _) = api.apply()?;
             Some(RawOffer {
                 sdp: offer.to_sdp_string(),
-                pending,
                 added,
             })
         })
     }
 
-    /// Sets whether the session sends on an m-line, without an offer.
-    pub(super) fn set_sending(&mut self, mid: Mid, sends: bool) -> Result<(), Fault> {
-        self.enter(|rtc| rtc.sdp_api().set_direction(mid, direction(sends)))
+    /// An SSRC that neither the session nor the client uses, as far as is known.
+    pub(super) fn new_ssrc(&mut self) -> Result<u32, Fault> {
+        self.enter(|rtc| *rtc.direct_api().new_ssrc())
     }
 
     /// Begins to close: queues what tells the client.
     pub(super) fn close(&mut self) {
         // A faulty session can tell nothing.
         let _ = self.enter(|rtc| rtc.close());
-    }
-}
-
-fn direction(sends: bool) -> Direction {
-    if sends {
-        Direction::SendOnly
-    } else {
-        Direction::Inactive
     }
 }

@@ -35,11 +35,15 @@ pub(super) struct Source {
     /// The MID that its packets carried last.
     name: Option<Box<[u8]>>,
     is_announced: bool,
+    /// The client has said so since (RFC 3550 section 6.6).
+    is_ended: bool,
 }
 
 impl Source {
+    /// One that was announced may come, and come again, at any time.
     fn is_gone(&self, now: Instant) -> bool {
-        !self.is_announced && self.heard.is_none_or(|heard| heard + GONE <= now)
+        let is_over = self.is_ended || self.heard.is_none_or(|heard| heard + GONE <= now);
+        is_over && !self.is_announced
     }
 
     fn is_main(&self) -> bool {
@@ -113,11 +117,18 @@ impl Sources {
                 heard: None,
                 name: None,
                 is_announced: false,
+                is_ended: false,
             });
         }
         let source = self.get_mut(ssrc)?;
-        source.heard = Some(now);
+        (source.heard, source.is_ended) = (Some(now), false);
         Some(source)
+    }
+
+    /// Streams have ended, and make room for others.
+    pub(super) fn end(&mut self, ssrcs: &[u32]) {
+        let ended = self.known.iter_mut().filter(|source| ssrcs.contains(&source.ssrc));
+        ended.for_each(|source| source.is_ended = true);
     }
 
     /// The stream of media on an m-line that a keyframe is asked of: this one, or the first one.
@@ -213,6 +224,7 @@ impl Sources {
                     heard: None,
                     name: None,
                     is_announced: true,
+                    is_ended: false,
                 });
             }
         }
@@ -221,18 +233,23 @@ impl Sources {
 }
 
 /// Where a packet belongs, given the streams that there are beside its own.
-fn place_beside<'a, I: Iterator<Item = &'a Source>>(
+fn place_beside<'a, I: Iterator<Item = &'a Source> + Clone>(
     others: impl Fn() -> I,
     header: &Header<'_>,
     formats: &Formats,
     lines: &[Mid],
     named: impl Fn(&[u8]) -> Option<Mid>,
 ) -> Option<Place> {
-    let mains = |line| {
-        let mains = others().filter(move |source| source.place.line == line && source.is_main());
-        mains.map(|source| (source.ssrc, source.place.rid)).collect()
+    let line = |line: &Mid| {
+        let mains = others().filter(|source| source.place.line == *line && source.is_main());
+        let is_announced = mains.clone().any(|source| source.is_announced);
+        SendingLine {
+            line: *line,
+            mains: mains.clone().map(|source| (source.ssrc, source.place.rid)).collect(),
+            heard: mains.filter_map(|source| source.heard).max().filter(|_| !is_announced),
+        }
     };
-    let lines: Vec<SendingLine> = lines.iter().map(|line| (*line, mains(*line))).collect();
+    let lines: Vec<SendingLine> = lines.iter().map(line).collect();
     let is_repaired = |main| others().any(|source| source.place.role == Role::Repair(main));
     formats.place(header, &lines, named, is_repaired)
 }

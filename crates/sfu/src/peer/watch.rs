@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::output::PathChange;
+use crate::event::CloseReason;
 
 /// What the hub is told of a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,9 +67,12 @@ impl Watch {
         self.has_path = true;
     }
 
-    /// ICE was restarted: the old path serves until there is a new one, and the time to connect begins now.
+    /// ICE was restarted: the old path serves until there is a new one, and the time to connect begins now. DTLS has its time
+    /// once, from the first path on.
     pub(super) fn restarted(&mut self, now: Instant) {
-        self.began = now;
+        if self.dtls || !self.has_path {
+            self.began = now;
+        }
     }
 
     /// Whether the path has been up ever.
@@ -103,9 +107,13 @@ impl Watch {
         self.told == Some(Turn::Up) && !self.is_up(now)
     }
 
-    /// Whether to close the peer.
-    pub(super) fn is_over(&self, now: Instant) -> bool {
-        self.closes_at() <= now
+    /// Whether to close the peer, and why.
+    pub(super) fn over(&self, now: Instant) -> Option<CloseReason> {
+        let reason = match self.has_path && !self.dtls {
+            true => CloseReason::Dtls,
+            false => CloseReason::IceTimeout,
+        };
+        (self.closes_at() <= now).then_some(reason)
     }
 
     fn closes_at(&self) -> Instant {
@@ -188,6 +196,20 @@ mod tests {
         watch.path_selected(now);
         watch.heard(now + SILENCE / 2);
         assert_eq!((watch.poll(now), watch.deadline()), (None, now + SILENCE));
-        assert!(watch.is_over(now + SILENCE) && !watch.was_up());
+        assert_eq!(watch.over(now + SILENCE), Some(CloseReason::Dtls));
+        assert!(!watch.was_up());
+    }
+
+    #[test]
+    fn an_ice_restart_gives_a_dtls_handshake_no_more_time() {
+        let now = Instant::now();
+        let mut watch = Watch::new(SILENCE, now);
+        let later = now + SILENCE / 2;
+        watch.restarted(later);
+        assert_eq!(watch.deadline(), later + SILENCE, "there was no path yet");
+        assert_eq!(watch.over(later + SILENCE), Some(CloseReason::IceTimeout));
+        watch.path_selected(later);
+        watch.restarted(later + SILENCE / 2);
+        assert_eq!(watch.over(later + SILENCE), Some(CloseReason::Dtls));
     }
 }

@@ -108,7 +108,9 @@ impl<K: Copy + PartialEq> Allocation<K> {
             let is_sure = fit(bits - audio, demands, PLENTY) == ample;
             self.grow(now, demands, &current, &ample, is_sure)
         } else {
-            self.shrink(now);
+            let kept = demands.iter().map(|demand| self.granted(demand.key).unwrap_or(0));
+            let is_less_possible = cost(demands, &kept.collect::<Vec<_>>()) > bits - audio;
+            self.shrink(now, is_less_possible);
             possible
         };
         self.granted = demands
@@ -123,9 +125,12 @@ impl<K: Copy + PartialEq> Allocation<K> {
         goal(audio, demands, &next)
     }
 
-    /// Less has to be sent.
-    fn shrink(&mut self, now: Instant) {
+    /// Less has to be sent. `is_less_possible`: of what was sent, and not only for the sake of tiles that are new or have grown.
+    fn shrink(&mut self, now: Instant, is_less_possible: bool) {
         self.more = None;
+        if !is_less_possible {
+            return;
+        }
         let is_relapse = self.grown.take().is_some_and(|grown| now < grown + RELAPSE);
         self.patience = if is_relapse {
             (2 * self.patience.max(1)).min(MAX_PATIENCE)
@@ -331,6 +336,19 @@ mod tests {
         }
         let waits: Vec<u64> = resumed.windows(2).map(|pair| pair[1] - pair[0]).collect();
         assert!(waits.windows(2).all(|pair| pair[1] > pair[0]), "{resumed:?}");
+    }
+
+    #[test]
+    fn a_tile_that_has_grown_at_the_cost_of_others_is_no_relapse() {
+        let (mut allocation, mut now) = (Allocation::default(), Instant::now());
+        let mut demands = videos(&[&[150.0, 500.0], &[150.0]]);
+        run(&mut allocation, &mut now, 1_000, 450.0, &demands);
+        assert_eq!(run(&mut allocation, &mut now, 2_100, 1_000.0, &demands), [2, 1]);
+        // The other one is looked at now.
+        demands.reverse();
+        demands[0].layers = demands[1].layers.clone();
+        assert_eq!(run(&mut allocation, &mut now, 100, 1_000.0, &demands), [2, 1]);
+        assert_eq!(run(&mut allocation, &mut now, 2_100, 1_400.0, &demands), [2, 2]);
     }
 
     #[test]

@@ -45,7 +45,7 @@ impl Router {
             let key = match known {
                 Some(known) => before.swap_remove(known).1,
                 None => {
-                    let far_end = FarEnd::Peer(PeerLine::new(peer, line.mid));
+                    let far_end = FarEnd::Peer(Box::new(PeerLine::new(peer, line.mid)));
                     self.subscriptions.insert(Subscription::new(far_end))
                 }
             };

@@ -30,6 +30,8 @@ pub(super) struct Encoding {
     /// What it costs a subscriber's line.
     pub(super) rates: Rates,
     stream: IncomingStream,
+    /// The timestamp of the last keyframe.
+    keyframe: Option<u32>,
     /// The last packet, and the timestamp of its frame.
     heard: Option<(Instant, u32)>,
     /// Frames of other layers since then.
@@ -57,10 +59,16 @@ impl Encoding {
     /// Parses a packet.
     pub(super) fn parse(&mut self, now: Instant, packet: Packet, params: PayloadParams, captured: Instant) -> Incoming {
         let incoming = Incoming::new(packet, params, captured, &mut self.stream);
-        self.rates.add(now, incoming.place, incoming.packet.payload.len());
+        let timestamp = incoming.packet.header.timestamp;
         if incoming.is_keyframe {
             self.keyframes.came();
+            self.keyframe = Some(timestamp);
         }
+        // Each packet of audio can be decoded by itself, and none is rare.
+        let is_video = incoming.params.spec().codec.is_video();
+        let is_of_keyframe = is_video && self.keyframe == Some(timestamp);
+        self.rates
+            .add(now, incoming.place, incoming.packet.payload.len(), is_of_keyframe);
         incoming
     }
 
@@ -76,5 +84,36 @@ impl Encoding {
         self.missed = self.missed.saturating_add(1);
         let is_silent = self.missed >= SILENT_FRAMES && self.heard.is_none_or(|(heard, _)| heard + SILENT <= now);
         is_silent && std::mem::replace(&mut self.is_active, false)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use str0m::format::CodecConfig;
+
+    use super::super::thinning::Limit;
+    use super::*;
+
+    #[test]
+    fn a_voice_costs_what_it_takes_within_a_second() {
+        let (start, mut encoding) = (Instant::now(), Encoding::default());
+        let mut config = CodecConfig::empty();
+        config.enable_opus(true, false);
+        for number in 0..50 {
+            let now = start + number * Duration::from_millis(20);
+            let packet = Packet {
+                seq_no: u64::from(number).into(),
+                header: RtpHeader {
+                    timestamp: number * 960,
+                    ..RtpHeader::default()
+                },
+                payload: [0; 80][..].into(),
+                timestamp: now,
+                report: None,
+            };
+            encoding.parse(now, packet, config.params()[0], now);
+        }
+        let bits = encoding.rates.bits(Limit::NONE).unwrap();
+        assert!((55_000.0..65_000.0).contains(&bits), "{bits}");
     }
 }

@@ -34,6 +34,8 @@ pub(crate) enum Delivery {
 /// What became of a packet at all far ends.
 #[derive(Default)]
 struct Taken {
+    /// So many far ends were written to.
+    written: u64,
     /// Somebody is sent the layer, or waits for it.
     is_wanted: bool,
     /// Somebody is sent another layer than before.
@@ -120,8 +122,10 @@ impl Router {
                 (FarEnd::Tap(tap), Some(recorded)) => tap.hear(now, *key, incoming, recorded, &mut self.tape),
                 (FarEnd::Tap(_), None) => Delivery::Dropped,
             };
+            taken.written += u64::from(delivery == Delivery::Written);
             taken.needs_keyframe |= delivery == Delivery::NeedsKeyframe;
         }
+        room.forwarded += 1 + taken.written;
         match track.kind() {
             MediaKind::Audio => {
                 let packet = &incoming.packet;

@@ -290,7 +290,7 @@ mod tests {
                     ..Place::default()
                 };
                 let now = start + frame * Duration::from_millis(33);
-                layers.encodings[0].rates.add(now, place, 200 << spatial);
+                layers.encodings[0].rates.add(now, place, 200 << spatial, false);
             }
         }
         layers

@@ -147,6 +147,8 @@ pub(crate) struct Router {
     limited: BandwidthStats,
     tape: Tape,
     stopped: Stopped,
+    /// In all rooms: it is asked for often.
+    track_count: usize,
     track_kilobits: u32,
     room_kilobits: u32,
 }
@@ -169,6 +171,7 @@ impl Router {
             limited: BandwidthStats::default(),
             tape: Tape::new(limits.tapped),
             stopped: Stopped::default(),
+            track_count: 0,
             track_kilobits: limits.track_kilobits,
             room_kilobits: limits.room_kilobits,
         }
@@ -181,7 +184,7 @@ impl Router {
 
     /// How many tracks are published.
     pub(crate) fn track_count(&self) -> usize {
-        self.rooms.values().map(|room| room.tracks.len()).sum()
+        self.track_count
     }
 
     /// Whether there is such a room.
@@ -192,6 +195,11 @@ impl Router {
     /// All rooms.
     pub(crate) fn rooms(&self) -> Vec<RoomId> {
         self.by_id.keys().cloned().collect()
+    }
+
+    /// All rooms, with the packets that were forwarded in each.
+    pub(crate) fn weights(&self) -> impl Iterator<Item = (&RoomId, u64)> {
+        self.rooms.values().map(|room| (&room.id, room.forwarded))
     }
 
     /// Takes a peer into a room, which begins with its first one.
@@ -248,6 +256,7 @@ impl Router {
             return Some(key);
         }
         let room = self.rooms.remove(key)?;
+        self.track_count -= room.tracks.len();
         self.by_id.remove(&room.id);
         self.timers.disarm(Due::Speakers(key));
         self.timers.disarm(Due::Inflow(key));

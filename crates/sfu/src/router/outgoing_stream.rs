@@ -92,7 +92,7 @@ impl Span {
             timestamp: timestamp.wrapping_add(self.timestamp),
             captured,
             marker: self.ends_picture(&incoming) && !is_empty,
-            vp8: numbers.map(|numbers| numbers.plus(self.shift)),
+            numbers: numbers.map(|numbers| numbers.plus(self.shift)),
             is_empty,
             frame: descriptor.map(|descriptor| descriptor.frame().wrapping_add(self.frames)),
             incoming,
@@ -100,11 +100,11 @@ impl Span {
     }
 }
 
-/// The numbers of a packet of VP8, with what `place` makes of its picture.
+/// The numbers of a packet's picture, where its id is what `place` makes of it.
 fn numbers(incoming: &Incoming, place: impl FnOnce(u64) -> Option<u64>) -> Option<Numbers> {
-    let vp8 = incoming.vp8.as_ref()?;
-    let picture = incoming.picture.and_then(place).unwrap_or_default();
-    Some(Numbers::of(vp8, picture))
+    let came = incoming.numbers?;
+    let picture = incoming.picture.and_then(place);
+    Some(picture.map_or(came, |picture| came.with_picture(picture)))
 }
 
 impl Default for OutgoingStream {
@@ -157,6 +157,12 @@ impl OutgoingStream {
     /// Whether another source or size begins with this packet, so that what was prepared of the one before is of no use.
     pub(crate) fn changes_with(&self, incoming: &Incoming) -> bool {
         self.awaits_keyframe && self.has_changed && incoming.is_keyframe
+    }
+
+    /// Whether a packet is of a picture of which nothing has come yet.
+    pub(crate) fn begins_picture(&self, incoming: &Incoming) -> bool {
+        let current = self.spans.back().filter(|_| !self.awaits_keyframe);
+        current.is_none_or(|span| span.thinning.begins(incoming))
     }
 
     /// From this number on nothing has left, and will not.
@@ -278,7 +284,7 @@ impl OutgoingStream {
             // A receiver takes the marker of audio for the beginning of a talk spurt and may reset its jitter buffer there
             // (RFC 3551 section 4.1): right at a change of source.
             marker: (marker && !is_empty) || (numbers.first && !spec.codec.is_video()),
-            vp8: came
+            numbers: came
                 .filter(|_| !is_empty)
                 .map(|came| pictures.packet(came, is_first_ever)),
             is_empty,
@@ -303,6 +309,7 @@ impl OutgoingStream {
                 let incoming = &outgoing.incoming;
                 let packet = &incoming.packet;
                 let (timestamp, _) = self.squeeze.apply(incoming);
+                self.spans.reserve_exact(1); // they are large, and most streams have one for long
                 self.spans.push_back(Span {
                     ssrc: packet.header.ssrc,
                     payload_type,

@@ -36,6 +36,7 @@ impl Router {
             if !kept.iter().any(|(mid, _)| *mid == published.mid) {
                 let track = Track::new(peer, user.clone(), *published, Budget::new(self.track_kilobits, now));
                 let track = self.rooms[key].publish(track, now);
+                self.track_count += 1;
                 kept.push((published.mid, track));
                 self.set_demand_stale(key, track);
             }
@@ -121,6 +122,7 @@ impl Router {
                 self.change(now, room, subscription, false, |subscription| subscription.assign(None));
             }
         }
-        self.rooms[room].unpublish(track);
+        let gone = self.rooms[room].unpublish(track);
+        self.track_count -= usize::from(gone.is_some());
     }
 }

@@ -9,6 +9,10 @@ use crate::rtp::Place;
 /// Bytes of a packet besides its payload on a subscriber's line: RTP with extensions, the tag of SRTP, UDP and IP.
 const OVERHEAD: usize = 70;
 
+/// Keyframes are counted together over so long. One that is asked for costs a line once, and waits for its turn; those that come
+/// by themselves do again and again.
+const KEYFRAMES: Duration = Duration::from_secs(5);
+
 /// A layer of which nothing has come while so much of others came is not sent any more. A screen that stands still has a frame
 /// a second, and every fourth of them in its highest layer.
 const GONE_AFTER: Duration = Duration::from_secs(10);
@@ -30,13 +34,14 @@ struct Rate {
     spatial: u8,
     temporal: u8,
     meter: Meter,
+    keyframes: Meter,
     /// How long the stream had gone on when the layer came last.
     came: Duration,
 }
 
 impl Rates {
     /// Takes a packet of so many bytes of payload.
-    pub(super) fn add(&mut self, now: Instant, place: Place, bytes: usize) {
+    pub(super) fn add(&mut self, now: Instant, place: Place, bytes: usize, is_of_keyframe: bool) {
         let gap = self.latest.map(|latest| now.saturating_duration_since(latest));
         self.length += gap.unwrap_or_default().min(LONGEST_GAP);
         self.latest = Some(now);
@@ -49,12 +54,19 @@ impl Rates {
                 spatial,
                 temporal,
                 meter: Meter::new(now),
+                keyframes: Meter::of_spans(KEYFRAMES, now),
                 came: length,
             });
             self.layers.len() - 1
         });
-        self.layers[index].meter.add(now, bytes + OVERHEAD);
-        self.layers[index].came = length;
+        let layer = &mut self.layers[index];
+        let [keyframes, others] = match is_of_keyframe {
+            true => [bytes + OVERHEAD, 0],
+            false => [0, bytes + OVERHEAD],
+        };
+        layer.keyframes.add(now, keyframes);
+        layer.meter.add(now, others);
+        layer.came = length;
         self.layers.retain(|rate| length < rate.came + GONE_AFTER);
     }
 
@@ -65,7 +77,7 @@ impl Rates {
             .iter()
             .filter(|rate| rate.spatial <= limit.spatial && rate.temporal <= limit.temporal);
         admitted
-            .filter_map(|rate| rate.meter.bits())
+            .filter_map(|rate| Some(rate.meter.bits()? + rate.keyframes.bits()?))
             .reduce(|all, more| all + more)
     }
 
@@ -101,13 +113,30 @@ mod tests {
                 temporal: [0, 2, 1, 2][(frame % 4) as usize],
                 ..Place::default()
             };
-            rates.add(start + Duration::from_millis(25 * frame), place, 930);
+            rates.add(start + Duration::from_millis(25 * frame), place, 930, false);
         }
         assert_eq!(rates.highest_temporal(), 2);
         for (temporal, expected) in [(0, 80_000.0), (1, 160_000.0), (2, 320_000.0), (7, 320_000.0)] {
             let bits = upto(&rates, temporal).unwrap();
             assert!((bits / expected - 1.0).abs() < 0.05, "{bits} up to {temporal}");
         }
+    }
+
+    #[test]
+    fn a_keyframe_costs_little_and_many_cost_what_they_have() {
+        let (start, mut rates) = (Instant::now(), Rates::default());
+        let mut run = |seconds: std::ops::Range<u64>, keyframes: u64| {
+            for frame in seconds.start * 40..seconds.end * 40 {
+                let is_keyframe = frame % keyframes == 0;
+                let bytes = if is_keyframe { 99_930 } else { 930 };
+                let at = start + Duration::from_millis(25 * frame);
+                rates.add(at, Place::default(), bytes, is_keyframe);
+            }
+            (rates.bits(Limit::NONE).unwrap() / 10_000.0).round() as u32
+        };
+        assert_eq!(run(0..4, 4_000), 32);
+        assert!((35..40).contains(&run(4..12, 4_000)), "one of 800 kbit");
+        assert!((64..80).contains(&run(12..120, 80)), "each two seconds");
     }
 
     #[test]
@@ -121,7 +150,7 @@ mod tests {
                     temporal,
                     ..Place::default()
                 };
-                rates.add(*at, place, 930);
+                rates.add(*at, place, 930, false);
             }
             (
                 rates.highest_temporal(),

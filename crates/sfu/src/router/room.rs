@@ -23,6 +23,8 @@ pub(super) struct Room {
     pub(super) life: Life,
     /// For all that is forwarded in it.
     pub(super) inflow: Inflow,
+    /// Packets of media since it began: each that came, and each that was written to a far end.
+    pub(super) forwarded: u64,
     /// The recording that runs.
     pub(super) recording: Option<Recording>,
     /// All tracks, in the order of publishing.
@@ -52,6 +54,7 @@ impl Room {
             speakers: Speakers::default(),
             life: Life::Settled,
             inflow,
+            forwarded: 0,
             recording: None,
             in_order: Vec::new(),
             videos: Vec::new(),

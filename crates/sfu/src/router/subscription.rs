@@ -12,8 +12,8 @@ use crate::peer::OutletKey;
 /// Where a subscription ends. Whatever receives media does so through one of these.
 #[derive(Debug)]
 pub(crate) enum FarEnd {
-    /// An m-line of a peer.
-    Peer(PeerLine),
+    /// An m-line of a peer. Apart, since the table of subscriptions makes room for twice as many when it is full.
+    Peer(Box<PeerLine>),
     /// A recording.
     Tap(Tap),
 }

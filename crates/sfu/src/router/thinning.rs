@@ -81,6 +81,12 @@ impl Thinning {
         self.has_sent(incoming)
     }
 
+    /// Whether a packet is the first that comes of a new picture.
+    pub(super) fn begins(&self, incoming: &Incoming) -> bool {
+        let (sequence, timestamp) = moment(incoming);
+        sequence > self.newest.0 && timestamp != self.newest.1
+    }
+
     /// Whether a packet was sent that was taken.
     pub(super) fn has_sent(&self, incoming: &Incoming) -> bool {
         self.level_of(moment(incoming)).admits(incoming.place)

@@ -32,4 +32,20 @@ impl<'a> Bits<'a> {
         }
         Some((value << 1 | self.take(1)?).wrapping_sub(short as u8))
     }
+
+    /// A number of as many bits as zeros come in front of it, less one: ue(v) of ITU-T H.264 section 9.1.
+    pub(super) fn take_golomb(&mut self) -> Option<u32> {
+        let mut width = 0;
+        while self.take(1)? == 0 {
+            width += 1;
+            if width == u32::BITS {
+                return None;
+            }
+        }
+        let mut value = 1_u32;
+        for _ in 0..width {
+            value = value << 1 | u32::from(self.take(1)?);
+        }
+        Some(value - 1)
+    }
 }

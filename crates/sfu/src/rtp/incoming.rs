@@ -6,13 +6,13 @@ use std::time::Instant;
 use str0m::format::{Codec, PayloadParams};
 
 use super::descriptor::Descriptor;
+use super::numbers::Numbers;
 use super::packet::Packet;
 use super::payload::is_keyframe;
 use super::pictures::Pictures;
 use super::place::Place;
 use super::structure::Structures;
-use super::vp8::{self, keyframe_height};
-use super::vp9;
+use super::{h264, vp8, vp9};
 
 /// A publisher's packet, parsed once for all subscribers.
 #[derive(Debug)]
@@ -27,9 +27,9 @@ pub(crate) struct Incoming {
     pub(crate) is_keyframe: bool,
     /// Where it is among the layers inside of its stream.
     pub(crate) place: Place,
-    /// The payload descriptor, if it is VP8.
-    pub(crate) vp8: Option<vp8::Descriptor>,
-    /// Its picture id, extended: it does not wrap.
+    /// The numbers of its picture, if it is VP8 or VP9.
+    pub(crate) numbers: Option<Numbers>,
+    /// Its picture id, extended, if it is VP8: pictures that are left out leave no gap there.
     pub(crate) picture: Option<u64>,
     /// It is the last one of its picture in its spatial layer.
     pub(crate) ends_layer: bool,
@@ -70,12 +70,25 @@ impl Incoming {
         let by_descriptor = descriptor
             .as_ref()
             .map(|descriptor| stream.structures.place(descriptor));
-        let height = vp8
-            .filter(|_| is_keyframe)
-            .and_then(|vp8| keyframe_height(&packet.payload, &vp8));
+        let height = match (codec, &vp8) {
+            (Codec::H264, _) => h264::height(&packet.payload),
+            (_, Some(vp8)) if is_keyframe => vp8::keyframe_height(&packet.payload, vp8),
+            _ => None,
+        };
         let place = by_descriptor
             .or(vp8.map(|vp8| vp8.place()))
             .or(vp9.as_ref().map(|vp9| vp9.place));
+        let came = match (&vp8, &vp9) {
+            (Some(vp8), _) => vp8.picture(),
+            (None, Some(vp9)) => vp9.picture,
+            (None, None) => None,
+        };
+        let picture = came.map(|came| stream.pictures.extend(came));
+        let numbers = match (&vp8, &vp9) {
+            (Some(vp8), _) => Some(vp8.numbers(picture)),
+            (None, Some(vp9)) => Some(vp9.numbers(picture)),
+            (None, None) => None,
+        };
         let level = extensions.audio_level.zip(extensions.voice_activity);
         Self {
             level: level.map(|(level, voice)| u8::from(voice) << 7 | (level.unsigned_abs() & 0x7f)),
@@ -89,12 +102,20 @@ impl Incoming {
             },
             descriptor,
             place: place.unwrap_or_default(),
-            picture: vp8.and_then(|vp8| stream.pictures.extend(&vp8)),
+            picture: picture.filter(|_| vp8.is_some()),
+            numbers,
             is_keyframe,
             packet,
             params,
             captured,
-            vp8,
         }
+    }
+}
+
+/// Puts other numbers into the payload of a codec.
+pub(crate) fn renumber(codec: Codec, payload: &mut [u8], numbers: Numbers) {
+    match codec {
+        Codec::Vp9 => vp9::renumber(payload, numbers),
+        _ => vp8::renumber(payload, numbers),
     }
 }

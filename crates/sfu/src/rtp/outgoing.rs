@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::incoming::Incoming;
+use super::incoming::{Incoming, renumber};
+use super::numbers::Numbers;
 use super::red::Repeater;
-use super::vp8::{self, Numbers};
 
 /// The longest value of a header extension of one-byte form.
-const LONGEST_NARROW: usize = 16;
+pub(crate) const LONGEST_NARROW: usize = 16;
 
 /// A publisher's packet with the numbers of one outgoing stream.
 #[derive(Debug, Clone)]
@@ -25,8 +25,8 @@ pub(crate) struct Outgoing {
     pub(crate) captured: Instant,
     /// The marker.
     pub(crate) marker: bool,
-    /// The numbers of its VP8 descriptor, where they are not those that came.
-    pub(crate) vp8: Option<Numbers>,
+    /// The numbers of its descriptor of VP8 or VP9.
+    pub(crate) numbers: Option<Numbers>,
     /// It is left out: only its number goes out, since others came before that have theirs.
     pub(crate) is_empty: bool,
     /// The frame number of its AV1 descriptor; `None`: the descriptor is left out.
@@ -136,14 +136,15 @@ impl Outgoing {
         if let Some(repeats) = departure.repeats {
             packet.extend(repeats.to_be_bytes());
         }
-        let numbers = (self.sequence, self.timestamp);
+        let moment = (self.sequence, self.timestamp);
         let redundant = departure.redundant.map_or(0, |repeater| {
-            repeater.write(numbers, self.payload_type, self.payload().len(), packet)
+            repeater.write(moment, self.payload_type, self.payload().len(), packet)
         });
         let payload = packet.len();
         packet.extend_from_slice(self.payload());
-        if let Some(numbers) = self.vp8 {
-            vp8::renumber(&mut packet[payload..], numbers);
+        if let Some(numbers) = self.numbers {
+            let codec = self.incoming.params.spec().codec;
+            renumber(codec, &mut packet[payload..], numbers);
         }
         (header, redundant)
     }

@@ -1,6 +1,4 @@
-//! The picture ids of one incoming stream of VP8 (RFC 7741 section 4.2), which do not wrap any more.
-
-use super::vp8::Descriptor;
+//! The picture ids of one incoming stream of VP8 or VP9, which do not wrap any more.
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -12,12 +10,11 @@ pub(crate) struct Pictures {
 const FIRST_PICTURE: u64 = 1 << 32;
 
 impl Pictures {
-    /// The extended picture id of a packet: the one that is nearest to the newest. `None`: it has none.
-    pub(crate) fn extend(&mut self, descriptor: &Descriptor) -> Option<u64> {
-        let (picture, bits) = descriptor.picture()?;
+    /// The extended picture id of a packet, which came in so many bits: the one that is nearest to the newest.
+    pub(crate) fn extend(&mut self, (picture, bits): (u16, u32)) -> u64 {
         let (picture, span) = (u64::from(picture), 1 << bits);
         let Some(newest) = self.newest else {
-            return Some(*self.newest.insert(FIRST_PICTURE + picture));
+            return *self.newest.insert(FIRST_PICTURE + picture);
         };
         let ahead = picture.wrapping_sub(newest) & (span - 1);
         let extended = match ahead < span / 2 {
@@ -25,7 +22,7 @@ impl Pictures {
             false => newest + ahead - span,
         };
         self.newest = Some(newest.max(extended));
-        Some(extended)
+        extended
     }
 }
 
@@ -36,11 +33,7 @@ mod tests {
     #[test]
     fn picture_ids_do_not_wrap_and_go_back_for_late_packets() {
         let mut pictures = Pictures::default();
-        let mut extend = |picture: u16| {
-            let [high, low] = (picture | 0x8000).to_be_bytes();
-            let descriptor = Descriptor::parse(&[0x90, 0x80, high, low, 0]).unwrap();
-            pictures.extend(&descriptor).unwrap()
-        };
+        let mut extend = |picture: u16| pictures.extend((picture, 15));
         let first = extend(0x7ffe);
         assert_eq!(
             [0x7fff, 1, 0, 0x7ffd, 2].map(|picture| extend(picture) + 1 - first),

@@ -14,6 +14,9 @@ const RTPFB: u8 = 205;
 const PSFB: u8 = 206;
 const BYE: u8 = 203;
 
+/// What a packet of RTCP counts, it counts in five bits.
+const MAX_COUNT: usize = 31;
+
 /// Sequence numbers of one packet that are looked at: some frames.
 const MAX_MISSING: usize = 512;
 
@@ -28,6 +31,8 @@ pub(crate) struct Feedback {
     pub(crate) missing: Vec<(u32, u16)>,
     /// What the client says of its own streams: the SSRC of each, the time as NTP has it, and its timestamp.
     pub(crate) sent: Vec<(u32, u64, u32)>,
+    /// Streams that have ended, of those that it sends.
+    pub(crate) ended: Vec<u32>,
     /// What the client can be sent, in bits per second, as it sees it (draft-alvestrand-rmcat-remb-03).
     pub(crate) estimate: Option<u64>,
 }
@@ -63,6 +68,7 @@ impl Feedback {
                     feedback.reports(body.get(24..), blocks);
                     feedback.sent.extend(sender_info(body));
                 }
+                (BYE, count) => feedback.ended.extend(ssrcs(body).take(count.into())),
                 (RTPFB, 1) => feedback.nack(body),
                 (PSFB, 1) => feedback.keyframes.extend(word(body, 4)),
                 // Full intra requests name their streams in entries of two words (RFC 5104 section 4.3.1.1).
@@ -78,6 +84,7 @@ impl Feedback {
 
     fn reports(&mut self, blocks: Option<&[u8]>, count: u8) {
         let blocks = blocks.unwrap_or_default().chunks_exact(24).take(count.into());
+        self.reported.reserve(blocks.len());
         self.reported.extend(blocks.filter_map(Reception::read));
     }
 
@@ -119,6 +126,11 @@ fn sender_info(body: &[u8]) -> Option<(u32, u64, u32)> {
     Some((word(body, 0)?, time, word(body, 12)?))
 }
 
+/// The SSRCs that a packet consists of, or begins with.
+fn ssrcs(body: &[u8]) -> impl Iterator<Item = u32> {
+    body.as_chunks().0.iter().map(|ssrc| u32::from_be_bytes(*ssrc))
+}
+
 /// What follows the two SSRCs of feedback, in pieces.
 fn entries(body: &[u8], length: usize) -> impl Iterator<Item = &[u8]> {
     body.get(8..).unwrap_or_default().chunks_exact(length)
@@ -130,23 +142,52 @@ fn word(bytes: &[u8], at: usize) -> Option<u32> {
 }
 
 /// The packets of a compound one: type, format or count, and what follows the header.
-fn packets(compound: &[u8]) -> impl Iterator<Item = (u8, u8, &[u8])> {
-    whole_packets(compound).map(|packet| (packet[1], packet[0] & 0x1f, &packet[4..]))
-}
-
-fn whole_packets(mut rest: &[u8]) -> impl Iterator<Item = &[u8]> {
+fn packets(mut rest: &[u8]) -> impl Iterator<Item = (u8, u8, &[u8])> {
     std::iter::from_fn(move || {
         let length = 4 * (1 + usize::from(u16::from_be_bytes([*rest.get(2)?, *rest.get(3)?])));
         let (packet, after) = rest.split_at_checked(length)?;
         rest = after;
-        Some(packet)
+        Some((packet[1], packet[0] & 0x1f, &packet[4..]))
     })
 }
 
-/// What of a compound packet ends streams: all else the server says by itself.
-pub(crate) fn goodbyes(compound: &[u8]) -> Vec<u8> {
-    let kept = whole_packets(compound).filter(|packet| packet[1] == BYE);
-    kept.flatten().copied().collect()
+/// Packets that say that streams end (RFC 3550 section 6.6).
+pub(crate) fn goodbyes(ssrcs: &[u32]) -> Vec<Vec<u8>> {
+    let packet = |ssrcs: &[u32]| {
+        let count = ssrcs.len() as u8;
+        let mut packet = vec![0x80 | count, BYE, 0, count];
+        packet.extend(ssrcs.iter().flat_map(|ssrc| ssrc.to_be_bytes()));
+        packet
+    };
+    ssrcs.chunks(MAX_COUNT).map(packet).collect()
+}
+
+/// What a compound packet begins with that has no sender report (RFC 3550 section 6.1): a receiver report of nothing, and the
+/// name of its source.
+pub(crate) fn opening(ssrc: u32, cname: &str) -> Vec<u8> {
+    let mut packet = vec![0x80, RR, 0, 1];
+    packet.extend(ssrc.to_be_bytes());
+    describe(ssrc, cname, &mut packet);
+    packet
+}
+
+/// Whether a packet is a sender report.
+pub(crate) fn is_sender_report(packet: &[u8]) -> bool {
+    packet.get(1) == Some(&SR)
+}
+
+/// Appends the name by which the streams of one source are known (RFC 3550 section 6.5.1).
+fn describe(ssrc: u32, cname: &str, compound: &mut Vec<u8>) {
+    let cname = &cname.as_bytes()[..cname.len().min(255)];
+    // The item, and the zeros that end the chunk.
+    let chunk = (4 + 2 + cname.len()) / 4 * 4 + 4;
+    compound.extend([0x81, SDES]);
+    compound.extend(((chunk / 4) as u16).to_be_bytes());
+    let begin = compound.len();
+    compound.extend(ssrc.to_be_bytes());
+    compound.extend([1, cname.len() as u8]);
+    compound.extend(cname);
+    compound.resize(begin + chunk, 0);
 }
 
 /// What a sender report says (RFC 3550 section 6.4.1).
@@ -162,7 +203,7 @@ pub(crate) struct SenderReport {
 }
 
 impl SenderReport {
-    /// Appends the report, and the name by which the streams of one source are known (RFC 3550 section 6.5.1).
+    /// Appends the report, and the name of the source.
     pub(crate) fn write(&self, cname: &str, compound: &mut Vec<u8>) {
         compound.extend([0x80, SR, 0, (SENDER_REPORT / 4 - 1) as u8]);
         compound.extend(self.ssrc.to_be_bytes());
@@ -170,16 +211,7 @@ impl SenderReport {
         for word in [self.rtp, self.packets, self.octets] {
             compound.extend(word.to_be_bytes());
         }
-        let cname = &cname.as_bytes()[..cname.len().min(255)];
-        // The item, and the zeros that end the chunk.
-        let chunk = (4 + 2 + cname.len()) / 4 * 4 + 4;
-        compound.extend([0x81, SDES]);
-        compound.extend(((chunk / 4) as u16).to_be_bytes());
-        let begin = compound.len();
-        compound.extend(self.ssrc.to_be_bytes());
-        compound.extend([1, cname.len() as u8]);
-        compound.extend(cname);
-        compound.resize(begin + chunk, 0);
+        describe(self.ssrc, cname, compound);
     }
 }
 
@@ -215,7 +247,9 @@ mod tests {
             &[0; 8],
         ]
         .concat();
-        let compound = [&report[..], &nack, &pli, &fir, &estimate, &sent].concat();
+        // Two streams, and the length of a reason.
+        let ended = [0x82, BYE, 0, 3, 0, 0, 0, 5, 0, 0, 0, 6, 3, 98, 121, 101];
+        let compound = [&report[..], &nack, &pli, &fir, &estimate, &sent, &ended].concat();
         let feedback = Feedback::read(&compound);
         let expected = Feedback {
             reported: vec![Reception {
@@ -226,6 +260,7 @@ mod tests {
             keyframes: vec![8, 7],
             missing: vec![(9, 0xffff), (9, 0), (9, 2)],
             sent: vec![(5, 0x0102_0304_0506_0708, 6)],
+            ended: vec![5, 6],
             estimate: Some(3 << 20),
         };
         assert_eq!(feedback, expected);
@@ -260,8 +295,21 @@ mod tests {
             assert_eq!(kinds[0], (SR, 0, 24));
             assert_eq!((kinds.len(), kinds[1].0, kinds[1].1), (2, SDES, 1));
             assert_eq!(compound.last(), Some(&0));
-            let goodbye = [0x81, BYE, 0, 1, 0, 0, 0, 7];
-            assert_eq!(goodbyes(&[&compound[..], &goodbye].concat()), goodbye);
+            let opening = opening(7, &"n".repeat(length));
+            let name = &compound[4 * 7..];
+            assert_eq!(opening, [&[0x80, RR, 0, 1, 0, 0, 0, 7], name].concat());
         }
+    }
+
+    #[test]
+    fn many_streams_end_in_several_packets() {
+        assert_eq!(goodbyes(&[7]), [[0x81, BYE, 0, 1, 0, 0, 0, 7]]);
+        let ssrcs: Vec<u32> = (0..40).collect();
+        let packets = goodbyes(&ssrcs).concat();
+        let counts: Vec<_> = super::packets(&packets)
+            .map(|(kind, count, body)| (kind, count, body.len()))
+            .collect();
+        assert_eq!(counts, [(BYE, 31, 4 * 31), (BYE, 9, 4 * 9)]);
+        assert_eq!(Feedback::read(&packets).ended, ssrcs);
     }
 }

@@ -1,8 +1,9 @@
-//! Picture ids of VP8 (RFC 7741 section 4.2) across a change of source: a decoder takes a jump for loss.
+//! The payload descriptor of VP8 (RFC 7741 section 4.2).
 
+use super::numbers::{Numbers, write_picture};
 use super::place::{Place, SwitchUp};
 
-/// The payload descriptor of VP8 (RFC 7741 section 4.2).
+/// What the descriptor of a packet says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Descriptor {
     picture: Option<u16>,
@@ -49,8 +50,18 @@ impl Descriptor {
     }
 
     /// The picture id, and in how many bits it comes.
-    pub(super) fn picture(&self) -> Option<(u16, u32)> {
+    pub(crate) fn picture(&self) -> Option<(u16, u32)> {
         Some((self.picture?, if self.is_wide { 15 } else { 7 }))
+    }
+
+    /// The numbers of its picture, of which this is the extended id.
+    pub(crate) fn numbers(&self, picture: Option<u64>) -> Numbers {
+        Numbers {
+            tl0: self.tl0.unwrap_or_default(),
+            key: self.key.unwrap_or_default(),
+            ..Numbers::default()
+        }
+        .with_picture(picture.unwrap_or_default())
     }
 
     /// Where the packet is among the temporal layers.
@@ -63,52 +74,6 @@ impl Descriptor {
                 false => SwitchUp::None,
             },
         }
-    }
-}
-
-/// The picture ids of one outgoing VP8 stream, and the numbers that go with them.
-#[derive(Debug, Default)]
-pub(crate) struct PictureIds {
-    last: Numbers,
-    shift: Numbers,
-    entered: bool,
-}
-
-/// The numbers of a descriptor: of the picture, of the last one of the base layer, of the last keyframe.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Numbers {
-    picture: u16,
-    tl0: u8,
-    key: u8,
-}
-
-impl PictureIds {
-    /// The next packet comes from another source.
-    pub(crate) fn change_source(&mut self) {
-        self.entered = false;
-    }
-
-    /// The numbers that a packet goes out with. Call it for each packet that is sent.
-    pub(crate) fn packet(&mut self, came: Numbers, first_ever: bool) -> Numbers {
-        if !self.entered {
-            self.entered = true;
-            self.shift = if first_ever {
-                Numbers::default()
-            } else {
-                self.last.next().minus(came)
-            };
-            self.last = came.plus(self.shift);
-        }
-        let goes = came.plus(self.shift);
-        if newer(goes.picture, self.last.picture) || first_ever {
-            self.last = goes;
-        }
-        goes
-    }
-
-    /// What is added to the numbers of the current source.
-    pub(crate) fn shift(&self) -> Numbers {
-        self.shift
     }
 }
 
@@ -132,13 +97,7 @@ pub(crate) fn renumber(payload: &mut [u8], numbers: Numbers) {
     }
     let mut fields = fields.iter_mut();
     if *flags & 0x80 != 0 {
-        match fields.next() {
-            Some(high) if *high & 0x80 != 0 => {
-                *high = 0x80 | (numbers.picture >> 8) as u8 & 0x7f;
-                fields.next().into_iter().for_each(|low| *low = numbers.picture as u8);
-            }
-            narrow => narrow.into_iter().for_each(|id| *id = numbers.picture as u8 & 0x7f),
-        }
+        write_picture(numbers.picture, &mut fields);
     }
     if *flags & 0x40 != 0 {
         fields.next().into_iter().for_each(|index| *index = numbers.tl0);
@@ -151,50 +110,9 @@ pub(crate) fn renumber(payload: &mut [u8], numbers: Numbers) {
     }
 }
 
-/// Whether a 15-bit picture id is after another (serial number arithmetic, RFC 1982).
-fn newer(picture: u16, last: u16) -> bool {
-    let ahead = picture.wrapping_sub(last) & 0x7fff;
-    ahead != 0 && ahead < 0x4000
-}
-
-impl Numbers {
-    /// Those of a descriptor, with its extended picture id.
-    pub(crate) fn of(descriptor: &Descriptor, picture: u64) -> Self {
-        Self {
-            picture: picture as u16 & 0x7fff,
-            tl0: descriptor.tl0.unwrap_or(0),
-            key: descriptor.key.unwrap_or(0),
-        }
-    }
-
-    fn next(self) -> Self {
-        Self {
-            picture: self.picture.wrapping_add(1),
-            tl0: self.tl0.wrapping_add(1),
-            key: self.key.wrapping_add(1),
-        }
-    }
-
-    /// The numbers with what is added to them.
-    pub(crate) fn plus(self, other: Self) -> Self {
-        Self {
-            picture: self.picture.wrapping_add(other.picture) & 0x7fff,
-            tl0: self.tl0.wrapping_add(other.tl0),
-            key: self.key.wrapping_add(other.key) & 0x1f,
-        }
-    }
-
-    fn minus(self, other: Self) -> Self {
-        Self {
-            picture: self.picture.wrapping_sub(other.picture) & 0x7fff,
-            tl0: self.tl0.wrapping_sub(other.tl0),
-            key: self.key.wrapping_sub(other.key) & 0x1f,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::numbers::PictureIds;
     use super::super::pictures::Pictures;
     use super::*;
 
@@ -221,8 +139,8 @@ mod tests {
         fn sent(&mut self, payload: &[u8], first_ever: bool) -> Vec<u8> {
             let mut payload = payload.to_vec();
             let descriptor = Descriptor::parse(&payload).unwrap();
-            let picture = self.pictures.extend(&descriptor).unwrap();
-            let numbers = self.ids.packet(Numbers::of(&descriptor, picture), first_ever);
+            let picture = descriptor.picture().map(|came| self.pictures.extend(came));
+            let numbers = self.ids.packet(descriptor.numbers(picture), first_ever);
             renumber(&mut payload, numbers);
             payload
         }

@@ -1,5 +1,6 @@
 //! The payload descriptor of VP9 (RFC 9628 section 4.2).
 
+use super::numbers::{Numbers, write_picture};
 use super::place::{Place, SwitchUp};
 
 /// The flags of the first octet.
@@ -17,6 +18,9 @@ const MAX_REFERENCES: usize = 3;
 /// What the descriptor of a packet says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Descriptor {
+    /// The picture id, and in how many bits it comes.
+    pub(crate) picture: Option<(u16, u32)>,
+    tl0: Option<u8>,
     pub(crate) place: Place,
     /// The picture needs no other one.
     is_key: bool,
@@ -34,15 +38,16 @@ impl Descriptor {
     pub(crate) fn parse(payload: &[u8]) -> Option<Self> {
         let mut octets = Octets(payload);
         let flags = octets.next()?;
-        if flags & PICTURE_ID != 0 && octets.next()? & 0x80 != 0 {
-            octets.next()?;
-        }
-        let (mut place, mut is_above) = (Place::default(), false);
+        let picture = match flags & PICTURE_ID {
+            0 => None,
+            _ => Some(read_picture(&mut octets)?),
+        };
+        let (mut place, mut is_above, mut tl0) = (Place::default(), false, None);
         if flags & LAYERS != 0 {
             let layers = octets.next()?;
             (place, is_above) = (read_layers(layers), layers & 1 != 0);
             if flags & FLEXIBLE == 0 {
-                octets.next()?;
+                tl0 = Some(octets.next()?);
             }
         }
         if flags & FLEXIBLE != 0 && flags & PREDICTED != 0 {
@@ -57,6 +62,8 @@ impl Descriptor {
             _ => read_heights(&mut octets)?,
         };
         Some(Self {
+            picture,
+            tl0,
             place,
             is_key: flags & PREDICTED == 0,
             begins: flags & BEGINS != 0,
@@ -66,10 +73,34 @@ impl Descriptor {
         })
     }
 
+    /// The numbers of its picture, of which this is the extended id.
+    pub(crate) fn numbers(&self, picture: Option<u64>) -> Numbers {
+        Numbers {
+            tl0: self.tl0.unwrap_or_default(),
+            ..Numbers::default()
+        }
+        .with_picture(picture.unwrap_or_default())
+    }
+
     /// Whether a decoder can begin with the packet: in a picture that needs no other one, the upper spatial layers need those
     /// below.
     pub(crate) fn begins_keyframe(&self) -> bool {
         self.is_key && self.begins && !self.is_above
+    }
+}
+
+/// Puts other numbers into a payload. The fields keep their width. What pictures depend on is said by distances of their ids.
+pub(crate) fn renumber(payload: &mut [u8], numbers: Numbers) {
+    let Some((flags, fields)) = payload.split_first_mut() else {
+        return;
+    };
+    let mut fields = fields.iter_mut();
+    if *flags & PICTURE_ID != 0 {
+        write_picture(numbers.picture, &mut fields);
+    }
+    // Behind the octet of the layers.
+    if *flags & (LAYERS | FLEXIBLE) == LAYERS {
+        fields.nth(1).into_iter().for_each(|index| *index = numbers.tl0);
     }
 }
 
@@ -81,6 +112,14 @@ impl Octets<'_> {
         self.0 = rest;
         Some(*first)
     }
+}
+
+fn read_picture(octets: &mut Octets<'_>) -> Option<(u16, u32)> {
+    let high = octets.next()?;
+    Some(match high & 0x80 {
+        0 => (high.into(), 7),
+        _ => (u16::from(high & 0x7f) << 8 | u16::from(octets.next()?), 15),
+    })
 }
 
 /// TID, U, SID and D. Where U is set in the base layer, no frame of a higher temporal layer that follows depends on any of
@@ -124,6 +163,35 @@ mod tests {
             spatial,
             temporal,
             switch_up,
+        }
+    }
+
+    #[test]
+    fn numbers_are_read_and_changed_wherever_they_are() {
+        let numbers = Numbers {
+            picture: 0x1234,
+            tl0: 77,
+            key: 0,
+        };
+        for (came, picture, goes) in [
+            (&[0xa8, 5, 0x44, 9, 1][..], Some((5, 7)), &[0xa8, 0x34, 0x44, 77, 1][..]),
+            (
+                &[0xa8, 0x81, 5, 0x44, 9, 1],
+                Some((0x105, 15)),
+                &[0xa8, 0x92, 0x34, 0x44, 77, 1],
+            ),
+            // In flexible mode there is no TL0PICIDX, and without layers neither.
+            (&[0xb8, 5, 0x44, 9, 1], Some((5, 7)), &[0xb8, 0x34, 0x44, 9, 1]),
+            (&[0x88, 5, 0x44, 9, 1], Some((5, 7)), &[0x88, 0x34, 0x44, 9, 1]),
+            (&[0x28, 0x44, 9, 1], None, &[0x28, 0x44, 77, 1]),
+        ] {
+            assert_eq!(read(came).picture, picture);
+            let mut payload = came.to_vec();
+            renumber(&mut payload, numbers);
+            assert_eq!(payload, goes, "{came:?}");
+        }
+        for cut in [&[][..], &[0xa8], &[0xa8, 0x85], &[0xa8, 5, 0x44]] {
+            renumber(&mut cut.to_vec(), numbers);
         }
     }
 

@@ -2,18 +2,33 @@
 //! here.
 
 use std::collections::HashSet;
+use std::ops::RangeInclusive;
 
 use super::scan::Scan;
 use super::section::Section;
 
-/// Hash functions of fingerprints that can be verified.
-const HASH_FUNCTIONS: [&str; 2] = ["sha-256", "sha-1"];
+/// Hash functions of fingerprints that can be verified, and the octets of each.
+const HASH_FUNCTIONS: [(&str, usize); 2] = [("sha-256", 32), ("sha-1", 20)];
+
+/// How long the two credentials of ICE may be (RFC 8839 section 5.4).
+const UFRAG: RangeInclusive<usize> = 4..=256;
+const PASSWORD: RangeInclusive<usize> = 22..=256;
 
 /// Whether a fingerprint can be compared with a certificate.
 pub(super) fn is_verifiable(fingerprint: &str) -> bool {
     let (name, octets) = fingerprint.split_once(' ').unwrap_or_default();
+    let mut functions = HASH_FUNCTIONS.iter();
+    let Some((_, length)) = functions.find(|(known, _)| known.eq_ignore_ascii_case(name)) else {
+        return false;
+    };
     let is_octet = |octet: &str| octet.len() == 2 && octet.bytes().all(|digit| digit.is_ascii_hexdigit());
-    HASH_FUNCTIONS.iter().any(|known| known.eq_ignore_ascii_case(name)) && octets.split(':').all(is_octet)
+    octets.split(':').count() == *length && octets.split(':').all(is_octet)
+}
+
+/// Whether a credential of ICE is one: letters, digits, `+` and `/`, and so many of them.
+fn is_credential(credential: &str, lengths: &RangeInclusive<usize>) -> bool {
+    let is_known = |octet: u8| octet.is_ascii_alphanumeric() || octet == b'+' || octet == b'/';
+    lengths.contains(&credential.len()) && credential.bytes().all(is_known)
 }
 
 impl Scan<'_> {
@@ -29,10 +44,14 @@ impl Scan<'_> {
             "a=ice-ufrag is missing"
         } else if transport.credentials.password.is_empty() {
             "a=ice-pwd is missing"
+        } else if !is_credential(transport.credentials.ufrag, &UFRAG) {
+            "a=ice-ufrag has to be 4 to 256 letters, digits, + and / (RFC 8839)"
+        } else if !is_credential(transport.credentials.password, &PASSWORD) {
+            "a=ice-pwd has to be 22 to 256 letters, digits, + and / (RFC 8839)"
         } else if transport.fingerprints.is_empty() {
             "a=fingerprint is missing"
         } else if self.fingerprint().is_none() {
-            "a=fingerprint is missing with sha-256: those with other hash functions cannot be verified"
+            "a=fingerprint is missing with sha-256, of 32 octets: those with other hash functions cannot be verified"
         } else if !["", "actpass", "active", "passive"].contains(&transport.setup) {
             "a=setup has to be actpass, active or passive: DTLS knows nothing else (RFC 8842)"
         } else {

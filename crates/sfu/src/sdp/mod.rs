@@ -1,6 +1,7 @@
 //! SDP as text (RFC 8866): the session speaks one dialect, clients speak theirs.
 
 mod checks;
+mod feedback;
 mod finish;
 mod outline;
 mod payloads;

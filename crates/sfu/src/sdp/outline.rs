@@ -66,6 +66,8 @@ pub(crate) struct Outline {
     pub(crate) groups: Vec<Vec<String>>,
     /// The first fingerprint that can be verified: whose certificate it is, and so which connection's.
     pub(crate) fingerprint: Option<String>,
+    /// The id of the session in `o=`; empty if there is none.
+    pub(crate) session_id: String,
     places: Vec<Place>,
     ufrag: String,
     password: String,
@@ -80,7 +82,8 @@ impl Outline {
             sections: scan.sections.iter().map(Outlined::of).collect(),
             groups,
             fingerprint: scan.fingerprint().map(str::to_string),
-            places: scan.sections.iter().map(Place::of).collect(),
+            session_id: scan.session_id.to_string(),
+            places: Place::of_all(&scan.sections),
             ufrag: scan.transport.credentials.ufrag.to_string(),
             password: scan.transport.credentials.password.to_string(),
         }

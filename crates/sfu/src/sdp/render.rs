@@ -1,21 +1,20 @@
 //! Writes a client's SDP anew for the session, which knows one form only: bundled, secured RTP over UDP, each m-line with a
-//! mid of letters and digits, at the place where it was first seen.
+//! mid of letters and digits, at the place where it was first seen. It is not told what the client receives: for each such
+//! m-line it would make a stream with buffers that nobody uses.
 
 use std::collections::HashSet;
 use std::fmt::Write;
 
-use str0m::media::{MediaKind, Mid};
+use str0m::media::{Direction, MediaKind, Mid};
 
 use super::checks::is_verifiable;
+use super::feedback::KINDS;
 use super::scan::{Scan, direction_line};
 use super::section::{Purpose, Section};
 
 /// The encodings that can be negotiated, in lower case. Formats that cannot are left out: a parser spends most of its time on
 /// lines that lead to nothing.
 const ENCODINGS: [&str; 6] = ["opus/", "vp8/", "vp9/", "h264/", "av1/", "rtx/"];
-
-/// The feedback that the session knows (RFC 4585, RFC 5104 and drafts).
-const FEEDBACK: [&str; 5] = ["nack", "nack pli", "ccm fir", "transport-cc", "goog-remb"];
 
 /// Attributes of one m-line that are written. Browsers have less than a hundred.
 const MAX_LINES: usize = 512;
@@ -142,7 +141,7 @@ fn write_section(out: &mut String, section: &Section<'_>) {
     }
     put(
         out,
-        format_args!("\r\na=mid:{key}\r\n{}\r\n", direction_line(section.direction)),
+        format_args!("\r\na=mid:{key}\r\n{}\r\n", direction_line(heard(section.direction))),
     );
     let mut written = HashSet::new();
     for attribute in section
@@ -153,6 +152,14 @@ fn write_section(out: &mut String, section: &Section<'_>) {
         if written.len() < MAX_LINES && written.insert(subject(attribute)) {
             write_attribute(out, attribute, section, &formats);
         }
+    }
+}
+
+/// What the session hears of a direction.
+fn heard(direction: Direction) -> Direction {
+    match direction {
+        Direction::SendRecv | Direction::SendOnly => Direction::SendOnly,
+        Direction::RecvOnly | Direction::Inactive => Direction::Inactive,
     }
 }
 
@@ -170,7 +177,7 @@ fn write_attribute(out: &mut String, attribute: &str, section: &Section<'_>, for
     let (name, value) = attribute[2..].split_once(':').unwrap_or((&attribute[2..], ""));
     match name {
         "rtpmap" | "fmtp" | "rtcp-fb" => match value.split_once(' ') {
-            Some((_, feedback)) if name == "rtcp-fb" && !FEEDBACK.contains(&feedback) => {}
+            Some((_, feedback)) if name == "rtcp-fb" && !KINDS.contains(&feedback) => {}
             // Of every format (RFC 4585 section 4.2).
             Some(("*", feedback)) => {
                 for number in &formats.in_order {
@@ -180,7 +187,7 @@ fn write_attribute(out: &mut String, attribute: &str, section: &Section<'_>, for
             Some((number, _)) if formats.has(number) => line(out, attribute),
             _ => {}
         },
-        "extmap" if !section.is_named_by_mid() && value.contains(MID_EXTENSION) => {}
+        "extmap" if !section.has_short_mid() && value.contains(MID_EXTENSION) => {}
         "ssrc-group" if value.starts_with("SIM") => {}
         "max-message-size" | "sctp-port" => {}
         _ => line(out, attribute),
@@ -357,8 +364,9 @@ mod tests {
             rendered,
             format!(
                 "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0 {video} 2\r\na=ice-ufrag:u\r\n\
-                 m=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:0\r\na=sendrecv\r\na=rtpmap:111 opus/48000/2\r\n\
-                 m=video 9 UDP/TLS/RTP/SAVPF 96 97\r\na=mid:{video}\r\na=recvonly\r\na=rtpmap:96 VP8/90000\r\n\
+                 m=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:0\r\na=sendonly\r\na=rtpmap:111 opus/48000/2\r\n\
+                 m=video 9 UDP/TLS/RTP/SAVPF 96 97\r\na=mid:{video}\r\na=inactive\r\n\
+                 a=extmap:4 urn:ietf:params:rtp-hdrext:sdes:mid\r\na=rtpmap:96 VP8/90000\r\n\
                  a=rtpmap:97 rtx/90000\r\na=fmtp:97 apt=96\r\na=rtcp-fb:96 nack\r\na=rtcp-fb:97 nack\r\n\
                  m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\na=mid:2\r\na=sctp-port:5000\r\n\
                  m=audio 0 UDP/TLS/RTP/SAVPF 0\r\na=mid:3\r\na=inactive\r\n"

@@ -42,6 +42,8 @@ pub(crate) struct Scan<'a> {
     pub(crate) transport: Transport<'a>,
     /// The writer makes no checks of its own (RFC 8445 section 2.5).
     pub(crate) is_ice_lite: bool,
+    /// The id of the session in `o=` (RFC 8866 section 5.2); empty if there is none.
+    pub(crate) session_id: &'a str,
 }
 
 impl<'a> Scan<'a> {
@@ -59,14 +61,20 @@ impl<'a> Scan<'a> {
         both.for_each(|section| section.direction = Direction::SendOnly);
     }
 
-    /// Whether the m-lines are those of another SDP, as those of an answer are those of its offer. A rejected one may come
-    /// without its mid.
-    pub(crate) fn has_same_lines(&self, other: &Scan<'_>) -> bool {
-        let is_same = |(one, other): (&Section<'_>, &Section<'_>)| {
-            let is_unnamed = one.rejected && one.mid.is_empty();
-            (is_unnamed || one.mid == other.mid) && one.kind() == other.kind()
+    /// Whether the m-lines are those of an offer, as those of its answer are. A rejected one may come without its mid: it has
+    /// that of the offer from then on.
+    pub(crate) fn answers(&mut self, offer: &Scan<'a>) -> bool {
+        let is_same = |(section, offered): (&Section<'_>, &Section<'_>)| {
+            let is_unnamed = section.rejected && section.mid.is_empty();
+            (is_unnamed || section.mid == offered.mid) && section.kind() == offered.kind()
         };
-        self.sections.len() == other.sections.len() && self.sections.iter().zip(&other.sections).all(is_same)
+        let is_answer =
+            self.sections.len() == offer.sections.len() && self.sections.iter().zip(&offer.sections).all(is_same);
+        if is_answer {
+            let pairs = self.sections.iter_mut().zip(&offer.sections);
+            pairs.for_each(|(section, offered)| section.mid = offered.mid);
+        }
+        is_answer
     }
 
     /// The first fingerprint that can be verified: whose certificate it is, and so which connection's.
@@ -93,6 +101,7 @@ struct Scanner<'a> {
     direction: Direction,
     transport: Transport<'a>,
     is_ice_lite: bool,
+    session_id: &'a str,
 }
 
 impl Default for Scanner<'_> {
@@ -103,6 +112,7 @@ impl Default for Scanner<'_> {
             direction: Direction::SendRecv,
             transport: Transport::default(),
             is_ice_lite: false,
+            session_id: "",
         }
     }
 }
@@ -121,6 +131,8 @@ impl<'a> Scanner<'a> {
                 self.sections.push(Section::new(media, self.direction));
             } else if let Some(attribute) = line.strip_prefix("a=") {
                 self.attribute(line, attribute);
+            } else if let Some(origin) = line.strip_prefix("o=") {
+                keep_first(&mut self.session_id, origin.split(' ').nth(1).unwrap_or_default());
             }
         }
         Ok(())
@@ -165,6 +177,7 @@ impl<'a> Scanner<'a> {
             groups: self.groups,
             transport,
             is_ice_lite: self.is_ice_lite,
+            session_id: self.session_id,
         })
     }
 }
@@ -233,7 +246,9 @@ mod tests {
 
     #[test]
     fn the_outline_of_an_offer() {
-        let scan = scan(OFFER, 4).unwrap();
+        let fingerprint = format!("sha-256 {}", vec!["AB"; 32].join(":"));
+        let offer = OFFER.replace("sha-256 AB:CD", &fingerprint);
+        let scan = scan(&offer, 4).unwrap();
         let outline: Vec<_> = scan.sections.iter().map(|s| (s.mid, s.kind(), s.direction)).collect();
         assert_eq!(
             outline,
@@ -245,7 +260,7 @@ mod tests {
             ]
         );
         assert!(scan.section("x".into()).unwrap().rejected);
-        assert_eq!(scan.fingerprint(), Some("sha-256 AB:CD"));
+        assert_eq!(scan.fingerprint(), Some(&*fingerprint));
     }
 
     #[test]

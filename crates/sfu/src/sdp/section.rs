@@ -4,7 +4,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use str0m::media::{Direction, MediaKind, Mid, Rid};
 
-use crate::rtp::EncodingName;
+use crate::rtp::{EncodingName, LONGEST_NARROW};
 
 /// str0m keeps so many octets of a mid.
 const MAX_KEY: usize = 16;
@@ -182,9 +182,9 @@ impl<'a> Section<'a> {
         self.key = key;
     }
 
-    /// Whether the session knows the m-line by its own mid, so that RTP header extensions may carry it.
-    pub(crate) fn is_named_by_mid(&self) -> bool {
-        *self.key == *self.mid
+    /// Whether there is a mid that header extensions of one-byte form can carry.
+    pub(crate) fn has_short_mid(&self) -> bool {
+        (1..=LONGEST_NARROW).contains(&self.mid.len())
     }
 
     /// Whether the writer will send media on this m-line.
@@ -219,6 +219,11 @@ impl<'a> Section<'a> {
     /// RTP and RTCP share a port (RFC 5761).
     pub(super) fn multiplexes_rtcp(&self) -> bool {
         self.attributes.contains(&"a=rtcp-mux")
+    }
+
+    /// RTCP may be of reduced size (RFC 5506).
+    pub(super) fn takes_reduced_rtcp(&self) -> bool {
+        self.attributes.contains(&"a=rtcp-rsize")
     }
 
     /// Whether an attribute of this name has this value, for any payload type.

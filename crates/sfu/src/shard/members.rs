@@ -1,5 +1,7 @@
 //! Peers come and go, and what they are sent follows.
 
+use std::time::Instant;
+
 use str0m::media::Mid;
 
 use super::Shard;
@@ -65,7 +67,7 @@ impl Shard {
         let mut peer = self.peers.remove(key)?;
         if tells_client {
             peer.close();
-            for last in peer.last_transmits() {
+            for last in peer.last_transmits(self.clock.now()) {
                 self.transmit(last);
             }
         }
@@ -81,16 +83,16 @@ impl Shard {
         };
         // Where packets may leave already, the peer is in line to be driven.
         let leave_at = peer.leave_at().filter(|at| *at > self.clock.now());
-        if let Some(at) = peer.deadline().into_iter().chain(leave_at).min() {
-            self.clock.arm(at, Timer::Peer(key));
-        }
+        let patient = self.clock.patiently(peer.patient_deadline());
+        let soonest = peer.deadline().into_iter().chain(leave_at).fold(patient, Instant::min);
+        self.clock.arm(soonest, Timer::Peer(key));
     }
 
     pub(super) fn peer_due(&mut self, key: PeerKey) {
         let now = self.clock.now();
         while let Some(due) = self.peers.get(key).and_then(|peer| peer.due(now)) {
             match due {
-                PeerDue::Close => return self.close(key, CloseReason::IceTimeout),
+                PeerDue::Close(reason) => return self.close(key, reason),
                 PeerDue::CheckPaths => self.check_paths(key),
                 PeerDue::ReadNext => self.go_on_reading(key),
                 PeerDue::TakeHeldOffer => self.take_held(key),

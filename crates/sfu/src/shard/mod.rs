@@ -1,6 +1,7 @@
 //! All rooms of one worker thread: packets find their peer, time passes, and what peers and the router want is done.
 
 mod clock;
+mod handshakes;
 mod members;
 mod naming;
 mod negotiation;
@@ -30,6 +31,7 @@ use crate::router::{Allotment, Router};
 use crate::stats::ShardStats;
 use crate::tap::Tapped;
 use clock::{Clock, Timer};
+use handshakes::Handshakes;
 use older_dtls::OlderDtls;
 use peers::Peers;
 use sdp_rates::SdpRates;
@@ -74,6 +76,7 @@ pub struct Shard {
     sdp_rates: SdpRates,
     older_dtls: OlderDtls,
     peers: Peers,
+    handshakes: Handshakes,
     router: Router,
     /// SDPs to be read: one of each peer at most.
     readings: VecDeque<Reading>,
@@ -96,6 +99,7 @@ impl Shard {
             sdp_rates: SdpRates::new(config.limits.offers_per_user, now),
             older_dtls: OlderDtls::default(),
             peers: Peers::default(),
+            handshakes: Handshakes::default(),
             router: Router::new(&config.limits),
             readings: VecDeque::new(),
             transmits: Queue::new(config.limits.transmits),
@@ -181,6 +185,7 @@ impl Shard {
                 self.router.stop_recording(self.clock.now(), &room, recording);
             }
             Command::Limit { room, kilobits } => self.router.limit(self.clock.now(), &room, kilobits),
+            Command::Weigh => self.weigh(),
             Command::Close { transport } => {
                 if let Some(key) = self.peers.by_transport(&transport) {
                     self.close(key, CloseReason::Command);
@@ -189,6 +194,15 @@ impl Shard {
             Command::End { room } => self.end(&room),
         }
         Ok(Outcome::Done)
+    }
+
+    fn weigh(&mut self) {
+        for (room, packets) in self.router.weights() {
+            self.events.push(Event {
+                to: Recipient::Room(room.clone()),
+                body: Body::Forwarded(packets),
+            });
+        }
     }
 
     /// Tells that time has passed. Early or late calls do no harm.
@@ -348,7 +362,9 @@ impl Shard {
             | Command::Block { transport, .. }
             | Command::Record { transport, .. }
             | Command::Close { transport } => transport,
-            Command::StopRecording { .. } | Command::Limit { .. } | Command::End { .. } => return None,
+            Command::StopRecording { .. } | Command::Limit { .. } | Command::Weigh | Command::End { .. } => {
+                return None;
+            }
         };
         let peer = self.peers.by_transport(transport).and_then(|key| self.peers.get(key));
         peer.map(|peer| peer.id().clone())

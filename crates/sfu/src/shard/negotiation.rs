@@ -119,7 +119,7 @@ impl Shard {
             }
             (ClientSdp::Answer(sdp), found) => self.take_answer(key, id, &sdp, found),
             // An offer never reads as an answer.
-            (ClientSdp::Offer(_), Found::Answer(_) | Found::LateAnswer(_)) => Err(faulty(id)),
+            (ClientSdp::Offer(_), Found::Answer(_) | Found::LateAnswer(..)) => Err(faulty(id)),
         }
     }
 
@@ -372,8 +372,8 @@ impl Shard {
                 self.negotiated(key, id, accepted)?;
                 declined.into_iter().for_each(|mid| self.tell_of_declined(key, mid));
             }
-            Found::LateAnswer(read) => {
-                let gone_back = peer.go_back(&read.terms.outline);
+            Found::LateAnswer(read, offer) => {
+                let gone_back = peer.go_back(&read.terms.outline, &offer);
                 self.negotiated(key, id, gone_back)?;
                 // Nobody is told the session's answer.
                 self.take_offer(key, id, &[], *read)?;

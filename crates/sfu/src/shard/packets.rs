@@ -31,6 +31,10 @@ const MAX_PAYLOAD: usize = 1_500;
 const OFFER_AGAIN: &str = "DTLS 1.3 has failed, for which a certificate has to have a key of ECDSA: connect again with \
                            the same certificate, and DTLS 1.2 is used, which takes RSA too";
 
+/// What a client is told with whom no version of DTLS brings keys of SRTP.
+const NO_PROFILE: &str = "DTLS has no profile of SRTP in common with the client: AEAD_AES_256_GCM, AEAD_AES_128_GCM and \
+                          AES128_CM_HMAC_SHA1_80 are taken";
+
 /// Brings packets to m-lines of peers.
 pub(super) struct Deliveries<'a> {
     now: Instant,
@@ -77,6 +81,22 @@ impl Shard {
         if !self.is_within_budget(key, packet.len()) {
             return true;
         }
+        if self.peers.get_mut(key).is_some_and(Peer::has_keys) {
+            return self.take(key, transport, source, class, packet);
+        }
+        self.handshakes.push(key, transport, source, packet);
+        true
+    }
+
+    /// Takes a packet of a peer's. `false`: it belongs nowhere.
+    pub(super) fn take(
+        &mut self,
+        key: PeerKey,
+        transport: Transport,
+        source: SocketAddr,
+        class: &Class<'_>,
+        packet: &[u8],
+    ) -> bool {
         let is_taken = match class {
             Class::Rtp => self.take_rtp(key, (transport, source), packet),
             Class::Rtcp => self.take_rtcp(key, (transport, source), packet),
@@ -175,11 +195,9 @@ impl Shard {
             return true;
         }
         let (address, transaction) = ((transport, source), request.transaction());
-        let is_admitted = self
-            .peers
-            .get(key)
-            .is_some_and(|peer| peer.admits_address(address) && !peer.is_replayed(&transaction, address));
-        if !is_admitted || !self.hand_over(key, transport, source, packet, true) {
+        let peer = self.peers.get(key);
+        let is_new = peer.is_some_and(|peer| !peer.is_replayed(&transaction, address));
+        if !is_new || !self.hand_over(key, transport, source, packet, true) {
             return false;
         }
         let now = self.clock.now();
@@ -323,7 +341,9 @@ impl Shard {
             PeerOutput::Path(change) => self.path_changed(key, change),
             transmit @ PeerOutput::Transmit { .. } => self.transmit(transmit),
             PeerOutput::Wait(at) => {
-                self.clock.arm(at.max(now), Timer::Session(key));
+                if let Some(at) = at {
+                    self.clock.arm(at.max(now), Timer::Session(key));
+                }
                 return false;
             }
             PeerOutput::Failed(failure) => {
@@ -338,27 +358,35 @@ impl Shard {
         true
     }
 
-    /// Closes a peer that will never have keys. Where its client may have better luck with another version, it is told.
+    /// Closes a peer that will never have keys. Its client is told why, or that it may have better luck with another version.
     fn dtls_failed(&mut self, key: PeerKey, failure: Failure) {
+        let words = match failure {
+            Failure::Certificate | Failure::Handshake => self.serves_another_next(key).then_some(OFFER_AGAIN),
+            Failure::Profile => Some(NO_PROFILE),
+        };
+        if let Some(words) = words {
+            let (code, message) = (RefusalCode::Dtls, words.to_owned());
+            self.tell(key, Body::Refused { code, message });
+        }
+        let reason = match failure {
+            Failure::Certificate => CloseReason::Certificate,
+            Failure::Handshake | Failure::Profile => CloseReason::Dtls,
+        };
+        self.close(key, reason);
+    }
+
+    /// Sees to it that the client's next connection is served another version of DTLS than this one, and gives whether it is.
+    fn serves_another_next(&mut self, key: PeerKey) -> bool {
         let (now, older) = (self.clock.now(), &mut self.older_dtls);
         let peer = self.peers.get(key);
-        let may_have_luck = match peer.and_then(|peer| Some((peer.fingerprint()?, peer.serves_newest_dtls()))) {
+        match peer.and_then(|peer| Some((peer.fingerprint()?, peer.serves_newest_dtls()))) {
             Some((fingerprint, true)) => older.remember(now, fingerprint),
             Some((fingerprint, false)) => {
                 older.forget(fingerprint);
                 false
             }
             None => false,
-        };
-        if may_have_luck {
-            let (code, message) = (RefusalCode::Dtls, OFFER_AGAIN.to_owned());
-            self.tell(key, Body::Refused { code, message });
         }
-        let reason = match failure {
-            Failure::Certificate => CloseReason::Certificate,
-            Failure::Handshake => CloseReason::Dtls,
-        };
-        self.close(key, reason);
     }
 
     pub(super) fn transmit(&mut self, output: PeerOutput) {

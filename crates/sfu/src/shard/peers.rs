@@ -10,12 +10,13 @@ use slotmap::SlotMap;
 use crate::budget::{Budget, Verdict};
 use crate::command::{Refusal, RefusalCode};
 use crate::ids::{PeerId, PeerKey, TransportId};
-use crate::peer::{Fault, OutletKey, Peer};
+use crate::peer::{Fault, OutletKey, Peer, Room};
 use crate::router::{Delivery, PeerLine, Prepared};
 use crate::rtp::{Incoming, Outgoing};
 
 struct Entry {
-    peer: Peer,
+    /// Apart, since it has some ten kilobytes: the table makes room for twice as many when it is full.
+    peer: Box<Peer>,
     /// Whether it is in [`Peers::waiting`].
     is_waiting: bool,
     /// Whether its session has something to do, too.
@@ -41,11 +42,11 @@ impl Peers {
     }
 
     pub(super) fn get(&self, key: PeerKey) -> Option<&Peer> {
-        self.entries.get(key).map(|entry| &entry.peer)
+        self.entries.get(key).map(|entry| &*entry.peer)
     }
 
     pub(super) fn get_mut(&mut self, key: PeerKey) -> Option<&mut Peer> {
-        self.entries.get_mut(key).map(|entry| &mut entry.peer)
+        self.entries.get_mut(key).map(|entry| &mut *entry.peer)
     }
 
     /// Takes a packet out of a peer's budget.
@@ -79,7 +80,7 @@ impl Peers {
     pub(super) fn insert(&mut self, peer: Peer, budget: Budget) -> PeerKey {
         let transport = peer.id().transport.clone();
         let key = self.entries.insert(Entry {
-            peer,
+            peer: Box::new(peer),
             is_waiting: false,
             wakes_session: false,
             budget,
@@ -89,7 +90,7 @@ impl Peers {
     }
 
     pub(super) fn remove(&mut self, key: PeerKey) -> Option<Peer> {
-        let peer = self.entries.remove(key)?.peer;
+        let peer = *self.entries.remove(key)?.peer;
         let transport = &peer.id().transport;
         // It may be a newer peer's by now.
         if self.by_transport.get(transport) == Some(&key) {
@@ -186,7 +187,13 @@ impl Peers {
             let next = line.outlet.and_then(|outlet| peer.drop_waiting(outlet));
             next.into_iter().for_each(|next| line.stream.rewind(next));
         }
-        if is_video && !peer.has_room() {
+        let has_no_room = is_video
+            && match peer.room() {
+                Room::Free => false,
+                Room::Begun => line.stream.begins_picture(incoming),
+                Room::Full => true,
+            };
+        if has_no_room {
             // What is left out now is not missed: the next keyframe for which there is room goes on with the numbers.
             line.stream.interrupt();
             return Delivery::Dropped;

@@ -29,14 +29,6 @@ impl Profile {
             Self::AeadAes128Gcm | Self::AeadAes256Gcm => 12,
         }
     }
-
-    /// What SRTCP adds to a packet: the tag and the index.
-    pub(crate) fn rtcp_overhead(self) -> usize {
-        match self {
-            Self::Aes128CmSha1_80 => 14,
-            Self::AeadAes128Gcm | Self::AeadAes256Gcm => 20,
-        }
-    }
 }
 
 /// What a session key is for: the label of its derivation (RFC 3711 section 4.3.2).

@@ -15,4 +15,4 @@ mod window;
 pub(crate) use keys::{MasterKeys, Profile};
 pub(crate) use receiver::Receiver;
 pub(crate) use sender::Sender;
-pub(crate) use window::{ReceiveWindow, SendWindow};
+pub(crate) use window::{ReceiveWindow, SendCount, SendWindow};

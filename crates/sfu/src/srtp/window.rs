@@ -85,6 +85,23 @@ impl SendWindow {
     }
 }
 
+/// The indices of one RTP stream that is sent in order.
+#[derive(Debug, Default)]
+pub(crate) struct SendCount(u64);
+
+impl SendCount {
+    /// Uses the next index.
+    pub(crate) fn admit(&mut self) -> Ticket {
+        self.0 += 1;
+        Ticket(self.0 - 1)
+    }
+
+    /// How many were used, which is also the next index.
+    pub(crate) fn end(&self) -> u64 {
+        self.0
+    }
+}
+
 /// An index has 48 bits (RFC 3711 section 3.3.1).
 const INDICES: u64 = 1 << 48;
 

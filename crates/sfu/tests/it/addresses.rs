@@ -60,6 +60,39 @@ fn nothing_but_stun_is_sent_before_an_address_is_verified() {
 }
 
 #[test]
+fn dtls_does_not_wait_for_a_nomination() {
+    let mut world = World::new(87);
+    let a = world.join("ana");
+    let b = world.add("ben", false);
+    world.clients[b].nominates = false;
+    world.clients[b].add_track(Video);
+    world.offer(b);
+    world.run_until(SECOND, "media", |world| {
+        world.clients[b].got_from(Video, a) > 0 && world.clients[a].got_from(Video, b) > 0
+    });
+}
+
+#[test]
+fn a_check_that_was_lost_is_sent_again_when_the_client_asks_again() {
+    let mut world = World::new(88);
+    let ana = world.add("ana", false);
+    world.clients[ana].stun = &[];
+    world.clients[ana].add_track(Audio);
+    world.offer(ana);
+    world.run(SECOND / 10);
+    for requests in 1..6 {
+        let request = world.clients[ana].request(false);
+        world.shard.receive(world.now, Transport::Udp, victim(), &request);
+        world.run(SECOND / 20);
+        assert_eq!(
+            world.sent_to[&victim()],
+            (2 * requests, 0),
+            "an answer and a check each"
+        );
+    }
+}
+
+#[test]
 fn a_replayed_request_does_nothing() {
     let (mut world, a, b) = call(82);
     let seen = world.clients[b].last_check.clone();
@@ -71,6 +104,40 @@ fn a_replayed_request_does_nothing() {
     assert_eq!(world.shard.stats().packets_unknown, before + 2);
     assert!(received(&mut world, a, b, SECOND) > 40 && received(&mut world, b, a, SECOND) > 40);
     assert!(!world.sent_to.contains_key(&victim()));
+}
+
+/// Has a client make so many checks, and then somebody send its first one again.
+fn replay_after(seed: u64, checks: usize) {
+    let (mut world, a, b) = call(seed);
+    world.clients[b].stun = &[1];
+    let (first, address) = (world.clients[b].request(true), world.clients[b].address);
+    world.shard.receive(world.now, Transport::Udp, address, &first);
+    for _ in 0..checks {
+        let check = world.clients[b].request(true);
+        world.shard.receive(world.now, Transport::Udp, address, &check);
+        world.run(SECOND / 50);
+    }
+    let before = world.shard.stats().packets_unknown;
+    let of_other = world.clients[a].address;
+    for spoofed in [victim(), of_other] {
+        world.shard.receive(world.now, Transport::Udp, spoofed, &first);
+    }
+    assert!(received(&mut world, a, b, SECOND) > 40 && received(&mut world, b, a, SECOND) > 40);
+    assert_eq!(world.shard.stats().packets_unknown, before + 2);
+    assert!(!world.sent_to.contains_key(&victim()), "neither an answer nor a check");
+    // The client itself may send it again (RFC 8489 section 6.2.1).
+    world.shard.receive(world.now, Transport::Udp, address, &first);
+    assert_eq!(world.shard.stats().packets_unknown, before + 2);
+}
+
+#[test]
+fn a_request_that_is_replayed_after_many_others_does_nothing() {
+    replay_after(504, 200);
+}
+
+#[test]
+fn a_request_that_is_replayed_after_an_hour_does_nothing() {
+    replay_after(505, 3_600 * 10 / 25);
 }
 
 #[test]
@@ -198,4 +265,44 @@ fn addresses_that_answer_nothing_displace_none_that_did() {
         world.shard.receive(world.now, Transport::Udp, source, &forged);
     }
     assert!(received(&mut world, a, b, SECOND) > 40);
+}
+
+#[test]
+fn requests_that_somebody_holds_back_and_sends_from_elsewhere_keep_no_new_address_out() {
+    let (mut world, a, b) = call(502);
+    world.clients[b].stun = &[1];
+    let victims = || (1..=100).map(|n| SocketAddr::from(([203, 0, 113, n], 40_000)));
+    for victim in victims() {
+        let held_back = world.clients[b].request(true);
+        world.shard.receive(world.now, Transport::Udp, victim, &held_back);
+    }
+    world.clients[b].roam(SocketAddr::from(([10, 9, 9, 9], 6000)));
+    world.clients[b].forget_got();
+    for _ in 0..50 {
+        let check = world.clients[b].request(false);
+        let address = world.clients[b].address;
+        world.shard.receive(world.now, Transport::Udp, address, &check);
+        world.run(SECOND / 5);
+    }
+    assert!(world.clients[b].got_from(Video, a) > 20);
+    for victim in victims() {
+        let (stun, others) = world.sent_to[&victim];
+        assert!(
+            stun <= 5 && others == 0,
+            "an answer and four checks at most: {stun} {others}"
+        );
+    }
+}
+
+#[test]
+fn requests_from_many_addresses_lead_to_few_checks() {
+    let (mut world, a, b) = call(503);
+    let victims = || (0..2_000_u32).map(|n| SocketAddr::from(([203, 0, (n / 250) as u8, (n % 250) as u8], 40_000)));
+    for victim in victims() {
+        let forged = world.clients[b].request(true);
+        world.shard.receive(world.now, Transport::Udp, victim, &forged);
+    }
+    assert!(received(&mut world, b, a, 5 * SECOND) > 200);
+    let checks: usize = victims().map(|victim| world.sent_to[&victim].0 - 1).sum();
+    assert!(checks <= 100 + 16 * 3, "{checks}");
 }

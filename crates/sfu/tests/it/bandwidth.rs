@@ -158,6 +158,36 @@ fn losses_of_the_network_itself_pause_nothing_for_long() {
     assert!(median <= 4 && worst <= 9 && whole >= 8, "{told:?}");
 }
 
+/// As that of a slide, between whose keyframes little comes.
+#[test]
+fn a_keyframe_gets_through_that_takes_seconds_on_a_narrow_line() {
+    let mut meeting = Meeting::new(6, 1, 1_000, Link::new(4e5, 60_000));
+    let (viewer, other) = (meeting.viewer, meeting.others[0]);
+    meeting.world.run(6 * SECOND);
+    meeting.world.clients[other].video_bytes = 100;
+    meeting.world.run(10 * SECOND);
+    let stats = meeting.world.shard.stats();
+    assert_eq!((stats.peers_limited, stats.videos_paused), (1, 0));
+    let (told, asked) = (meeting.told().len(), meeting.world.clients[other].keyframe_requests);
+    meeting.world.clients[other].large_keyframes = Some((150, 1_000));
+    meeting.world.clients[other].begin_with_a_keyframe();
+    meeting.world.clients[viewer].forget_got();
+    meeting.world.run(5 * SECOND);
+    let seen = |meeting: &Meeting| {
+        let got = meeting.world.clients[viewer].got.values();
+        got.map(|got| (got.most_of_a_picture, got.pictures.len()))
+            .max()
+            .unwrap()
+    };
+    let (most, begun) = seen(&meeting);
+    assert_eq!(most, 150, "it is whole");
+    meeting.world.run(10 * SECOND);
+    let (_, shown) = seen(&meeting);
+    assert!(shown >= begun + 240, "what follows is seen: {}", shown - begun);
+    assert_eq!(meeting.told().len(), told, "nothing is paused");
+    assert_eq!(meeting.world.clients[other].keyframe_requests, asked, "one is enough");
+}
+
 #[test]
 fn who_leaves_or_comes_is_no_longer_or_newly_counted() {
     let mut meeting = Meeting::new(4, 2, 900, Link::new(3e5, 30_000));
@@ -177,4 +207,40 @@ fn who_leaves_or_comes_is_no_longer_or_newly_counted() {
         (stats.peers_limited, stats.limited_kilobits, stats.videos_paused),
         (0, 0, 0)
     );
+}
+
+/// A policer lets a fifth more through than is sent, and drops bursts of more than 20 ms of that.
+#[test]
+fn bursts_are_spread_before_a_shallow_queue() {
+    const VIDEOS: usize = 6;
+    const PAYLOAD: usize = 1_000;
+    // Two packets a picture, 25 pictures a second, with headers; and three voices.
+    let rate = 1.2 * 8.0 * ((PAYLOAD + 60) * 2 * 25 * VIDEOS + 140 * 50 * 3) as f64;
+    let shallow = || Link::new(rate, (rate / 8.0 * 0.02) as usize);
+    let mut meeting = Meeting::new(5, VIDEOS, PAYLOAD, shallow());
+    meeting.world.run(10 * SECOND);
+    let address = meeting.world.clients[meeting.viewer].address;
+    let begin = meeting.world.now;
+    let before = meeting.world.links[&address].dropped;
+    meeting.world.run(20 * SECOND);
+    let paced = meeting.world.links[&address].dropped - before;
+    let shown = meeting
+        .others
+        .iter()
+        .map(|other| meeting.arrivals(Video, *other, begin).len());
+    let shown: Vec<usize> = shown.collect();
+    // The same pictures, each sent as it comes.
+    let (mut link, mut now) = (shallow(), begin);
+    for _ in 0..20 * 25 {
+        for _ in 0..2 * VIDEOS {
+            link.carry(now, PAYLOAD + 32, &mut meeting.world.rng);
+        }
+        now += 40 * MS;
+    }
+    assert!(
+        shown.iter().all(|packets| *packets > 600),
+        "{shown:?} {:?}",
+        meeting.told()
+    );
+    assert!(paced * 10 <= link.dropped, "{paced} of {}", link.dropped);
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use str0m::media::MediaKind::{Audio, Video};
 
 use crate::support::World;
+use crate::support::mail::sent;
 use sfu::Source;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -177,6 +178,31 @@ fn closing_a_peer_and_ending_a_room_are_told() {
 }
 
 #[test]
+fn at_its_end_a_client_is_told_first_that_its_streams_end() {
+    let mut world = World::new(8);
+    let a = world.join("ana");
+    let b = world.add("ben", false);
+    world.clients[b].takes_reduced_rtcp = &["audio", "video"];
+    world.clients[b].add_track(Audio);
+    world.clients[b].add_track(Video);
+    world.offer(b);
+    world.run_until(3 * SECOND, "media", |world| world.clients[b].got_from(Video, a) > 20);
+    let transport = world.clients[b].transport.as_str().into();
+    world.execute(sfu::Command::Close { transport }).unwrap();
+    let client = &world.clients[b];
+    let letters = sent(&mut world.shard, world.now);
+    let last = letters.iter().filter(|letter| letter.destination == client.address);
+    let last: Vec<&[u8]> = last.map(|letter| &*letter.contents).collect();
+    // What is in front of what is encrypted: two SSRCs end, of which the first is in the clear.
+    const BYE: u8 = 203;
+    assert_eq!(last[0][..4], [0x82, BYE, 0, 2]);
+    let ssrc = u32::from_be_bytes(last[0][4..8].try_into().unwrap());
+    assert!(client.last_offer.contains(&format!("a=ssrc:{ssrc} cname:")));
+    assert!((20..64).contains(&last[1][0]), "DTLS closes behind it");
+    assert_eq!(last.len(), 2);
+}
+
+#[test]
 fn active_speakers_are_told() {
     use sfu::{Body, Recipient};
     let mut world = World::new(7);
@@ -201,6 +227,34 @@ fn active_speakers_are_told() {
     world.clients[b].level = -127;
     world.run(3 * SECOND);
     assert_eq!(speakers(&world), [vec![sfu::UserId::from("ben")], vec![]]);
+}
+
+#[test]
+fn what_is_forwarded_in_a_room_is_told_when_it_is_asked_for() {
+    use sfu::{Body, Command, Recipient};
+    let mut world = World::new(32);
+    for name in ["ana", "ben", "cyn"] {
+        world.join(name);
+    }
+    world.run(3 * SECOND);
+    let told = |world: &World| -> Vec<u64> {
+        let told = world.events.iter().filter_map(|event| match (&event.to, &event.body) {
+            (Recipient::Room(room), Body::Forwarded(packets)) if *room == *crate::support::ROOM => Some(*packets),
+            _ => None,
+        });
+        told.collect()
+    };
+    assert_eq!(told(&world), []);
+    let work = |world: &World| world.shard.stats().rtp_in + world.shard.stats().rtp_forwarded;
+    world.command(Command::Weigh);
+    let before = work(&world);
+    world.run(SECOND);
+    world.command(Command::Weigh);
+    let after = work(&world);
+    world.run(SECOND / 10);
+    let told = told(&world);
+    assert!(told.len() == 2 && told[1] - told[0] > 600, "{told:?}");
+    assert_eq!(told[1] - told[0], after - before);
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use sfu::{Body, Command, Outcome};
 use str0m::media::MediaKind::{Audio, Video};
+use str0m::media::Mid;
 
 use crate::support::{World, config, peer_id, plain_offer};
 
@@ -191,6 +192,11 @@ fn what_cannot_connect_is_refused_with_words() {
     let digest = |name: &str, octets: usize| format!("a=fingerprint:{name} {}\r\n", vec!["11"; octets].join(":"));
     let sha256 = digest("sha-256", 32);
     assert!(OFFER.contains(&sha256));
+    let with_credentials = |ufrag: &str, password: usize| {
+        OFFER
+            .replace("ufrag:abcd", &format!("ufrag:{ufrag}"))
+            .replace("pwd:abcdefghijklmnopqrstuvwx", &format!("pwd:{}", "p".repeat(password)))
+    };
     for (offer, reason) in [
         (
             OFFER.replacen("a=rtcp-mux\r\n", "", 1),
@@ -220,6 +226,24 @@ fn what_cannot_connect_is_refused_with_words() {
             OFFER.replace(&sha256, "a=fingerprint:sha-256 <b>x</b>\r\n"),
             "a=fingerprint is missing with sha-256",
         ),
+        (
+            OFFER.replace(&sha256, &digest("sha-256", 31)),
+            "a=fingerprint is missing with sha-256, of 32 octets",
+        ),
+        (
+            OFFER.replace(&sha256, &digest("sha-1", 32)),
+            "a=fingerprint is missing with sha-256",
+        ),
+        (with_credentials("abc", 22), "a=ice-ufrag has to be 4 to 256"),
+        (with_credentials("ab:d", 22), "a=ice-ufrag has to be 4 to 256"),
+        (with_credentials(&"a".repeat(257), 22), "a=ice-ufrag has to be 4 to 256"),
+        // Longer than the server's checks can be.
+        (
+            with_credentials(&"a".repeat(1_100), 22),
+            "a=ice-ufrag has to be 4 to 256",
+        ),
+        (with_credentials("abcd", 21), "a=ice-pwd has to be 22 to 256"),
+        (with_credentials("abcd", 257), "a=ice-pwd has to be 22 to 256"),
     ] {
         let refused = answer(&mut world, &offer).unwrap_err();
         assert!(refused.starts_with(reason) && !refused.contains("<b>"), "{refused}");
@@ -236,6 +260,9 @@ fn what_cannot_connect_is_refused_with_words() {
         both,
         format!("{OFFER}{parameters}"),
         tagged,
+        OFFER.replace(&sha256, &digest("sha-1", 20)),
+        with_credentials("+/aZ", 22),
+        with_credentials(&"a".repeat(256), 256),
     ] {
         assert_eq!(first_answer(&offer).1, 2, "{offer}");
     }
@@ -367,17 +394,17 @@ fn rename(sdp: &str, names: &[(String, String)]) -> String {
         .fold(sdp.to_string(), |sdp, (from, to)| sdp.replace(from, to))
 }
 
-#[test]
-fn media_flows_under_mids_that_the_session_cannot_hold() {
-    let mut world = World::new(103);
+/// A client with slots whose m-lines, from one on, have a suffix to their mids on the way to the server. Gives their names
+/// without and with it.
+fn join_renamed(world: &mut World, first: usize, suffix: &str) -> (usize, Vec<(String, String)>) {
     let a = world.add("ana", true);
     world.clients[a].add_track(Audio);
     world.clients[a].add_track(Video);
     world.clients[a].add_slots(1, 1);
     let sdp = world.clients[a].offer();
-    let names: Vec<(String, String)> = mids(&sdp)
+    let names: Vec<(String, String)> = mids(&sdp)[first..]
         .iter()
-        .map(|mid| (mid.to_string(), format!("{mid}-is-more-than-16-octets")))
+        .map(|mid| (mid.to_string(), format!("{mid}{suffix}")))
         .collect();
     let back: Vec<_> = names.iter().map(|(from, to)| (to.clone(), from.clone())).collect();
     let offer = Command::Offer {
@@ -392,10 +419,31 @@ fn media_flows_under_mids_that_the_session_cannot_hold() {
         panic!("no answer")
     };
     world.clients[a].answered(&rename(&sdp, &back));
+    (a, names)
+}
+
+#[test]
+fn media_flows_under_mids_that_the_session_cannot_hold() {
+    let mut world = World::new(103);
+    let (a, names) = join_renamed(&mut world, 0, "-is-more-than-16-octets");
     let b = world.join("ben");
     world.run_until(5 * SECOND, "media both ways", |world| {
         world.clients[b].got_from(Video, a) > 20 && world.clients[a].got_from(Video, b) > 20
     });
     let told: Vec<String> = world.slots_of(a).into_iter().map(|slot| slot.mid).collect();
     assert_eq!(told, [names[2].1.clone(), names[3].1.clone()]);
+}
+
+#[test]
+fn packets_carry_the_mids_of_the_sdp_where_they_are_not_too_long() {
+    for (seed, suffix, is_carried) in [(107, "-0123456789ab", true), (108, "-0123456789abc", false)] {
+        let mut world = World::new(seed);
+        let (a, names) = join_renamed(&mut world, 2, suffix);
+        let b = world.join("ben");
+        world.run_until(5 * SECOND, "media", |world| world.clients[a].got_from(Video, b) > 20);
+        // As the client's session reads them, which takes letters and digits only.
+        let expected = names.iter().map(|(_, name)| Mid::from(&**name));
+        let expected = expected.filter(|_| is_carried).collect();
+        assert_eq!(world.clients[a].names, expected);
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sfu::{Body, CloseReason, RefusalCode, TransportState};
+use sfu::{Body, CloseReason, RefusalCode, Transport, TransportState};
 use str0m::RtcConfig;
 use str0m::config::{DtlsCert, DtlsVersion};
 use str0m::crypto::dtls::{ProtocolVersion, SrtpProfile};
@@ -52,6 +52,54 @@ fn the_newest_version_that_the_client_has() {
             assert_eq!(call(seed, 0.0, version, setup), Some(spoken), "{version} {setup}");
         }
     }
+}
+
+#[test]
+fn handshakes_wait_until_there_is_time() {
+    let mut world = World::new(110);
+    let [ana, ben] = ["ana", "ben"].map(|name| world.add(name, false));
+    let packet = [22, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0];
+    let feed = |world: &mut World, client: usize| {
+        for _ in 0..20 {
+            let from = world.clients[client].address;
+            world.shard.receive(world.now, Transport::Udp, from, &packet);
+        }
+        std::iter::from_fn(|| world.shard.shake_hands(world.now).then_some(())).count()
+    };
+    world.clients[ana].add_track(Audio);
+    world.offer(ana);
+    world.run_until(5 * SECOND, "a connection", |world| world.clients[ana].connected);
+    world.run(SECOND);
+    assert_eq!(
+        feed(&mut world, ana),
+        0,
+        "it has keys, and what it sends is taken at once"
+    );
+    world.clients[ben].add_track(Audio);
+    world.offer(ben);
+    let address = world.clients[ben].address;
+    world.run_until(5 * SECOND, "the server's flight", |world| {
+        world.sent_to.get(&address).is_some_and(|(_, others)| *others > 0)
+    });
+    world.clients[ben].cut = true;
+    assert_eq!(feed(&mut world, ben), 16, "one packet each time, and not too many wait");
+}
+
+#[test]
+fn who_answers_checks_and_never_finishes_the_handshake_is_closed() {
+    let mut world = World::new(111);
+    let ana = world.add("ana", false);
+    world.clients[ana].shakes_hands = false;
+    world.clients[ana].add_track(Audio);
+    world.offer(ana);
+    for _ in 0..2 {
+        world.run(12 * SECOND);
+        world.clients[ana].restart_ice();
+        world.offer(ana);
+    }
+    assert_eq!(world.states_of(ana), []);
+    world.run(7 * SECOND);
+    assert_eq!(world.states_of(ana), [TransportState::Closed(CloseReason::Dtls)]);
 }
 
 #[test]
@@ -136,6 +184,29 @@ fn who_has_no_certificate_that_can_be_verified_is_told_at_once() {
         let (mut world, a, b) = join(seed, key, SrtpProfile::AEAD_AES_128_GCM);
         let closed = TransportState::Closed(CloseReason::Certificate);
         world.run_until(SECOND, "the end", |world| world.states_of(b) == [closed]);
+        world.run(SECOND);
+        assert_eq!(world.states_of(a), [TransportState::Connected]);
+    }
+}
+
+/// By OpenSSL where the client begins the handshake, else by dimpl.
+#[test]
+fn who_has_no_profile_of_srtp_in_common_is_told_at_once() {
+    for (seed, setup) in [(125, "active"), (126, "passive")] {
+        let mut world = World::new(seed);
+        let (a, b) = (world.join("ana"), world.add("ben", false));
+        let client = &mut world.clients[b];
+        client.use_config(old_dtls::config_in_vain(Key::Ecdsa));
+        client.setup = Some(setup);
+        client.add_track(Audio);
+        world.offer(b);
+        world.run_until(2 * SECOND, "the end", |world| !world.states_of(b).is_empty());
+        assert_eq!(world.states_of(b), [TransportState::Closed(CloseReason::Dtls)]);
+        let told = world.events.iter().find_map(|event| match &event.body {
+            Body::Refused { code, message } => Some((*code, message.contains("no profile of SRTP in common"))),
+            _ => None,
+        });
+        assert_eq!(told, Some((RefusalCode::Dtls, true)));
         world.run(SECOND);
         assert_eq!(world.states_of(a), [TransportState::Connected]);
     }

@@ -109,7 +109,7 @@ fn a_request_is_verified_wherever_it_comes_from() {
 }
 
 #[test]
-fn addresses_a_peer_sends_requests_from_are_bounded() {
+fn requests_from_any_number_of_addresses_are_answered() {
     let mut world = World::new(63);
     let a = world.join("ana");
     let b = world.join("ben");
@@ -120,8 +120,7 @@ fn addresses_a_peer_sends_requests_from_are_bounded() {
         let check = world.clients[a].request(false);
         world.shard.receive(world.now, Transport::Udp, source, &check);
     }
-    // Her own address is one of the 64.
-    assert_eq!(world.shard.stats().packets_unknown - before, 37);
+    assert_eq!(world.shard.stats().packets_unknown, before);
     world.clients[a].roam("10.9.9.9:5000".parse().unwrap());
     world.clients[a].restart_ice();
     world.offer(a);

@@ -1,6 +1,7 @@
 //! The shard with clients that it did not write, on a simulated network.
 
 mod addresses;
+mod anew;
 mod authentic;
 mod bandwidth;
 mod budgets;
@@ -17,7 +18,9 @@ mod negotiation;
 mod paths;
 mod reading;
 mod recording;
+mod recycling;
 mod red;
+mod reduced_size;
 mod slots;
 mod sources;
 mod support;

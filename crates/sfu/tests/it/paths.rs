@@ -113,3 +113,28 @@ fn media_goes_over_tcp_too() {
         world.clients[a].got_from(Video, b) > 0 && world.clients[b].got_from(Video, a) > 0
     });
 }
+
+#[test]
+fn silent_clients_seldom_wake_the_shard_and_all_at_once() {
+    let mut world = World::new(58);
+    for name in (0..20).map(|number| number.to_string()) {
+        let client = world.add(&name, true);
+        world.clients[client].add_slots(1, 1);
+        world.offer(client);
+        world.run(Duration::from_millis(40));
+    }
+    world.run(5 * SECOND);
+    let mut wakes = 0;
+    let end = world.now + 10 * SECOND;
+    while world.now < end {
+        wakes += u32::from(
+            world
+                .shard
+                .next_timeout()
+                .is_some_and(|at| at <= world.now + world.step),
+        );
+        world.step();
+    }
+    assert_eq!(world.shard.stats().peers, 20);
+    assert!(wakes <= 40, "{wakes} in ten seconds, of all");
+}

@@ -4,10 +4,14 @@ use std::net::SocketAddr;
 use std::time::{Duration, SystemTime};
 
 use sfu::Transport;
+use str0m::crypto::dtls::SrtpProfile;
 use str0m::format::Codec;
 use str0m::media::MediaKind::{self, Audio, Video};
+use str0m::media::Mid;
 
 use crate::support::World;
+use crate::support::old_dtls::{self, Exported, Key};
+use crate::support::sealing::Sealer;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -131,6 +135,14 @@ fn of_several_encodings_one_is_forwarded_at_a_time() {
     assert_eq!((longest_gap(&sequences), without_keyframe), (1, 0));
 }
 
+/// Has a client offer without a word of SSRCs and header extensions.
+fn offer_barely(world: &mut World, client: usize) {
+    let sdp = world.clients[client].offer();
+    let is_kept = |line: &&str| !line.starts_with("a=ssrc") && !line.starts_with("a=extmap");
+    let bare: Vec<&str> = sdp.lines().filter(is_kept).collect();
+    world.offer_sdp(client, bare.join("\r\n") + "\r\n");
+}
+
 #[test]
 fn streams_without_mid_and_announcement_are_found_by_payload_type() {
     let mut world = World::new(202);
@@ -138,10 +150,7 @@ fn streams_without_mid_and_announcement_are_found_by_payload_type() {
     let a = world.add("ana", false);
     world.clients[a].add_track(Audio);
     world.clients[a].add_track(Video);
-    let sdp = world.clients[a].offer();
-    let is_kept = |line: &&str| !line.starts_with("a=ssrc") && !line.starts_with("a=extmap");
-    let bare: Vec<&str> = sdp.lines().filter(is_kept).collect();
-    world.offer_sdp(a, bare.join("\r\n") + "\r\n");
+    offer_barely(&mut world, a);
     world.run_until(5 * SECOND, "media of who announces nothing", |world| {
         world.clients[b].got_from(Audio, a) > 50 && world.clients[b].got_from(Video, a) > 50
     });
@@ -198,6 +207,123 @@ fn an_ssrc_that_is_gone_is_forgotten() {
         world.run(SECOND * 3 / 2);
         let seen = world.clients[b].got_from(Video, a);
         assert!(seen > 45, "{seen} packets after change {change}");
+    }
+}
+
+/// Ana, who says when her streams end, and announces none; and Ben, who only watches. Gives where Ana's keys come.
+fn bare_call(seed: u64) -> (World, usize, usize, Exported) {
+    let mut world = World::new(seed);
+    let (a, b) = (world.add("ana", false), world.add("ben", false));
+    world.clients[b].add_slots(0, 2);
+    world.offer(b);
+    let (config, keys) = old_dtls::config_with_keys(Key::Ecdsa, SrtpProfile::AEAD_AES_128_GCM);
+    world.clients[a].use_config(config);
+    world.clients[a].add_track(Video);
+    offer_barely(&mut world, a);
+    world.run_until(5 * SECOND, "a picture", |world| {
+        world.clients[b].got_from(Video, a) > 20
+    });
+    (world, a, b, keys)
+}
+
+/// What a client with these keys sends when streams of its end.
+fn goodbye(sealer: &mut Sealer, ssrc: u32) -> Vec<u8> {
+    sealer.rtcp(&[[0x81, 203, 0, 1], ssrc.to_be_bytes()].concat())
+}
+
+/// Has a client end its stream on an m-line, and go on there by another SSRC.
+fn end(world: &mut World, client: usize, sealer: &mut Sealer, (mid, ssrc): (Mid, u32)) {
+    // What is under way comes before the goodbye.
+    world.clients[client].rest_on(mid, SECOND / 20);
+    world.run(SECOND / 50);
+    let (before, address) = (
+        world.clients[client].change_ssrc_on(mid, ssrc),
+        world.clients[client].address,
+    );
+    let ended = goodbye(sealer, before);
+    world.shard.receive(world.now, Transport::Udp, address, &ended);
+}
+
+#[test]
+fn an_ssrc_that_has_ended_is_forgotten_at_once() {
+    let (mut world, a, b, keys) = bare_call(210);
+    let mut sealer = Sealer::new(&keys.lock().unwrap().take().unwrap());
+    let (mid, address) = (world.clients[a].mids(Video)[0], world.clients[a].address);
+    let before = world.shard.stats().packets_unknown;
+    for change in 0..100 {
+        end(&mut world, a, &mut sealer, (mid, 130_000 + 10 * change));
+        world.run(SECOND / 5);
+    }
+    world.run(SECOND);
+    world.clients[b].forget_got();
+    world.run(SECOND);
+    assert!(world.clients[b].got_from(Video, a) > 45);
+    // One that goes on has not ended.
+    let ended = goodbye(&mut sealer, world.clients[a].ssrc(Video));
+    world.shard.receive(world.now, Transport::Udp, address, &ended);
+    world.clients[b].forget_got();
+    world.run(SECOND);
+    assert!(world.clients[b].got_from(Video, a) > 45);
+    assert_eq!(world.shard.stats().packets_unknown, before);
+}
+
+/// The same when Ana shares her screen, too. Gives the m-lines of her camera and her screen, with those on which Ben gets them.
+fn bare_call_with_screen(seed: u64) -> (World, usize, usize, Exported, [(Mid, Mid); 2]) {
+    let (mut world, a, b, keys) = bare_call(seed);
+    world.clients[a].add_track(Video);
+    offer_barely(&mut world, a);
+    world.run_until(5 * SECOND, "both pictures", |world| world.clients[b].got.len() == 2);
+    world.run(SECOND);
+    let offer = &world.clients[b].last_offer;
+    let own = world.clients[a].mids(Video);
+    let lines = ["a=msid:ana camera", "a=msid:ana/screen screen"].map(|label| {
+        let section = offer.split("m=").find(|section| section.contains(label)).unwrap();
+        let mid = section.lines().find_map(|line| line.strip_prefix("a=mid:")).unwrap();
+        Mid::from(mid)
+    });
+    let lines = [(own[0], lines[0]), (own[1], lines[1])];
+    (world, a, b, keys, lines)
+}
+
+#[test]
+fn a_stream_without_mid_takes_the_place_of_one_that_has_ended() {
+    let (mut world, a, b, keys, lines) = bare_call_with_screen(211);
+    let mut sealer = Sealer::new(&keys.lock().unwrap().take().unwrap());
+    for (turn, line) in [0, 1, 0].into_iter().enumerate() {
+        let ((ends, seen), (rests, _)) = (lines[line], lines[1 - line]);
+        // The other one has been silent for longer.
+        world.clients[a].rest_on(rests, 3 * SECOND);
+        world.run(SECOND);
+        end(&mut world, a, &mut sealer, (ends, 140_000 + 10 * turn as u32));
+        world.clients[b].forget_got();
+        world.run(SECOND);
+        let got = &world.clients[b].got;
+        assert!(
+            got.len() == 1 && got[&seen].from[&(a as u8)] > 20,
+            "turn {turn}: {:?}",
+            got.keys()
+        );
+        world.run(2 * SECOND);
+        assert_eq!(world.clients[b].got.len(), 2, "the other one goes on");
+    }
+}
+
+#[test]
+fn a_stream_without_mid_takes_the_place_of_the_one_that_is_silent_longest() {
+    let (mut world, a, b, _, lines) = bare_call_with_screen(212);
+    for (turn, line) in [1, 0, 0, 1].into_iter().enumerate() {
+        let (own, seen) = lines[line];
+        world.clients[a].change_ssrc_on(own, 150_000 + 10 * turn as u32);
+        world.clients[a].rest_on(own, SECOND);
+        world.run(SECOND);
+        world.clients[b].forget_got();
+        world.run(SECOND);
+        let got = &world.clients[b].got;
+        assert!(
+            got.len() == 2 && got[&seen].from[&(a as u8)] > 20,
+            "turn {turn}: {:?}",
+            got.keys()
+        );
     }
 }
 

@@ -7,7 +7,7 @@ from tertulia.contract.fields import Role
 from tertulia.contract.requests import EntryQuery, EntryView, JoinRequest
 from tertulia.db.directory import GUEST_NAME
 from tertulia.db.invites import TAKEN
-from tertulia.errors import AlreadyExists, FieldError, QuotaExceeded, Refused, RoomLocked
+from tertulia.errors import AlreadyExists, FieldError, QuotaExceeded, Refused, RoomLocked, UserRemoved
 from tertulia.rest.callers import Caller, Invitee, Member, Owner, SignedIn
 from tertulia.rest.handlers.connection_tests import check_no_test
 from tertulia.rest.operation import Answer, Asked, Call
@@ -33,9 +33,10 @@ async def entry(call: Call[EntryQuery], joiner: Joiner) -> Answer:
 
 
 async def check(asked: Asked[JoinRequest] | Asked[EntryQuery], joiner: Joiner) -> None:
-    """Early advice: JoinRoom decides. Raises Forbidden, RoleNotAllowed, QuotaExceeded, AlreadyExists, RoomLocked,
-    RoomFull."""
+    """Early advice: JoinRoom decides. Raises UserRemoved, Forbidden, RoleNotAllowed, QuotaExceeded, AlreadyExists,
+    RoomLocked, RoomFull."""
     check_no_test(joiner.room)  # its tokens are those that it came with
+    await _check_removal(asked, joiner)
     await _check_role(asked, joiner)
     if isinstance(asked.caller, Invitee) and not asked.again:
         await asked.reads.check_uses(asked.caller.claims)
@@ -49,6 +50,15 @@ async def check(asked: Asked[JoinRequest] | Asked[EntryQuery], joiner: Joiner) -
     await _check_lock(asked, joiner)
     if full is not None:
         raise full
+
+
+async def _check_removal(asked: Asked[JoinRequest] | Asked[EntryQuery], joiner: Joiner) -> None:
+    """An API key decides who comes back. Where everybody may vouch for themselves, nobody does who was removed."""
+    is_anonymous = isinstance(asked.caller, Owner) and asked.caller.key_id is None
+    if not is_anonymous or _is_the_host(joiner):
+        return
+    if await asked.reads.was_removed(joiner.room.id, joiner.user_id):
+        raise UserRemoved
 
 
 def _is_the_host(joiner: Joiner) -> bool:
@@ -100,7 +110,7 @@ def check_id(asked: Asked[JoinRequest] | Asked[EntryQuery], joiner: Joiner) -> N
 async def join(call: Call[JoinRequest], joiner: Joiner) -> Answer:
     """A room token for the user, and where to go with it."""
     services = call.services
-    name = call.body.display_name or (joiner.known.display_name if joiner.known else GUEST_NAME)
+    name = call.body.display_name or _name(call.caller, joiner)
     issued = await _issue(call, joiner, name, _admission(call, joiner))
     grant = JoinGrant(
         token=issued.token,
@@ -111,6 +121,13 @@ async def join(call: Call[JoinRequest], joiner: Joiner) -> Answer:
     )
     await _ensure_user(call, joiner, name)  # an invite is used for an answer only
     return Answer(200, grant)
+
+
+def _name(caller: Caller, joiner: Joiner) -> str:
+    """Of who gives none. A token that is renewed keeps the name in it."""
+    if isinstance(caller, Member):
+        return caller.claims.display_name
+    return joiner.known.display_name if joiner.known else GUEST_NAME
 
 
 def role_of(caller: Caller, joiner: Joiner) -> Role:
@@ -133,6 +150,7 @@ def _admission(call: Call[JoinRequest], joiner: Joiner) -> Admission:
 
 
 async def _issue(call: Call[JoinRequest], joiner: Joiner, name: str, admission: Admission) -> Issued:
+    renewed = call.caller.claims.region if isinstance(call.caller, Member) else None
     return (await call.services.keyring.issuing(call.caller.tenant_id)).issue_room(
         user_id=joiner.user_id,
         room_id=joiner.room.id,
@@ -140,7 +158,7 @@ async def _issue(call: Call[JoinRequest], joiner: Joiner, name: str, admission: 
         tenant_id=call.caller.tenant_id,
         display_name=name,
         admission=admission,
-        region=call.body.region or None,
+        region=call.body.region or renewed,
         now=call.services.clock.now(),
     )
 

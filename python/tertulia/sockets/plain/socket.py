@@ -19,6 +19,7 @@ from tertulia.sockets.lobby import CROWDED, MAX_MESSAGE, Lobby
 from tertulia.sockets.outgoing import CLEAN, OutgoingSocket, wire
 from tertulia.sockets.plain import frames
 from tertulia.sockets.upgrade import Endpoint, Refusal, Upgrade
+from tertulia.strict_json import parts_of
 
 _WIRE: Final = "plain on a WebSocket"
 
@@ -88,6 +89,10 @@ class PlainSocket(OutgoingSocket):
     def widen(self, *, wide: bool) -> None:
         """Take large messages, or small ones only."""
         self._bound = frames.MAX_FRAME if wide else MAX_MESSAGE
+        if not wide:
+            self.narrowed()
+            if self._parts is not None and self._size > self._bound:
+                self._too_big()
 
     def joined(self) -> None:
         """It has a seat."""
@@ -107,9 +112,14 @@ class PlainSocket(OutgoingSocket):
         return self._id
 
     @property
-    def is_proven(self) -> bool:
+    def is_wide(self) -> bool:
         """Whether a JoinRoom is under way, or had a good token."""
         return self._bound == frames.MAX_FRAME
+
+    @property
+    def is_proven(self) -> bool:
+        """Whether it has joined a room."""
+        return self.is_wide and not self._place.is_held
 
     def refuse_size(self) -> None:
         """A frame is too large for a client that has not joined."""
@@ -139,7 +149,10 @@ class PlainSocket(OutgoingSocket):
         elif kind is WSMsgType.BINARY:
             self.close(*closing.BINARY)
         else:
-            self._counted(frame, kind, is_admitted=self._hub.admits(self, frame.payload_size) is Verdict.ADMIT)
+            is_admitted = self._hub.admits(self, frame.payload_size) is Verdict.ADMIT
+            if not is_admitted:
+                self.hold()
+            self._counted(frame, kind, is_admitted=is_admitted)
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:
         """The connection is gone."""
@@ -163,6 +176,7 @@ class PlainSocket(OutgoingSocket):
             head = frames.head_of(data)
             self._hub.limited(self, head.id, is_keep_alive=head.is_keep_alive)
             return
+        self._hub.weigh(self, parts_of(data))
         try:
             call = frames.parse(data)
         except frames.BadText:
@@ -197,7 +211,7 @@ class PlainSocket(OutgoingSocket):
             self._hub.limited(self)
 
     def _too_big(self) -> None:
-        self.close(*(closing.TOO_BIG if self.is_proven else closing.TOO_BIG_YET))
+        self.close(*(closing.TOO_BIG if self.is_wide else closing.TOO_BIG_YET))
 
     def _stuck(self) -> None:
         self.close(*closing.STUCK)

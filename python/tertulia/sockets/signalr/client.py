@@ -104,7 +104,12 @@ class SignalRClient:
 
     def widen(self, *, wide: bool) -> None:
         """Take large messages, or small ones only."""
-        self._connection.core.widen(wide=wide)
+        core, transport = self._connection.core, self._connection.transport
+        core.widen(wide=wide)
+        if core.is_overfull:
+            self.close(*closing.TOO_BIG_YET)
+        elif not wide and isinstance(transport, SignalRSocket):
+            transport.narrowed()
 
     def joined(self) -> None:
         """It has a seat."""
@@ -116,6 +121,11 @@ class SignalRClient:
         self.closing = True
         self._socket = None
         self._connection.close(reason, allow_reconnect=code in MAY_RETURN, code=code)
+
+    def hold(self) -> None:
+        """Read nothing more for a moment: the client sends more than it may."""
+        if isinstance(self._connection.transport, SignalRSocket):  # requests have a pace of their own
+            self._connection.transport.hold()
 
     def _complete(self, completion: Completion) -> None:
         if self._socket is not None:

@@ -11,6 +11,7 @@ from tertulia.errors import Malformed
 from tertulia.hub.hub import Hub
 from tertulia.room.rate import Verdict
 from tertulia.signalr.connection import Ended
+from tertulia.signalr.encoding import HubProtocol
 from tertulia.signalr.errors import UNKNOWN_METHOD
 from tertulia.signalr.messages import UNREAD, Invocation, StreamInvocation, Tracked
 from tertulia.signalr.serve.connection import HubConnection
@@ -31,15 +32,19 @@ class SignalRHub:
     def opened(self, connection: HubConnection) -> None:
         """The handshake is done."""
         connection.state = client = SignalRClient(connection)
-        connection.core.meter = partial(self._admits, client)
+        connection.core.meter = partial(self._admits, client, connection.core.protocol)
         self._hub.connected(client)
 
-    def _admits(self, client: SignalRClient, size: int) -> bool:
-        verdict = self._hub.admits(client, size)
+    def _admits(self, client: SignalRClient, protocol: HubProtocol, message: bytes) -> bool:
+        verdict = self._hub.admits(client, len(message))
         if verdict is Verdict.CLOSE:
             # Not now: the connection is in the middle of what has come.
             asyncio.get_running_loop().call_soon(self._hub.limited, client)
-        return verdict is Verdict.ADMIT
+        if verdict is not Verdict.ADMIT:
+            client.hold()
+            return False
+        self._hub.weigh(client, protocol.parts_of(message))
+        return True
 
     def received(self, connection: HubConnection, message: Tracked) -> None:
         """A message. Streams and completions belong to no call that we have; they are ignored."""
@@ -79,10 +84,9 @@ class SignalRHub:
             self._call(client, call, event, payload)
 
     def _call(self, client: SignalRClient, call: Call, event: str, payload: object) -> None:
-        converted = arguments.convert(event, payload)
-        if converted is not None:
-            self._hub.call(client, call, event, converted)
-        elif arguments.is_json(payload):
-            self._hub.call(client, call, event, arguments.with_whole_numbers(payload))
-        else:
+        try:
+            read = arguments.convert(event, payload) or arguments.as_json(payload)
+        except arguments.NotJson:
             self._hub.malformed(client, call, Malformed("the argument is too deep, or has no equivalent in JSON"))
+        else:
+            self._hub.call(client, call, event, read)

@@ -14,6 +14,7 @@ import structlog
 
 from tertulia.errors import Unavailable
 from tertulia.ids import HubId
+from tertulia.outage import Outage
 from tertulia.sockets.signalr.mark import Marks
 from tertulia.state.registry import Registry, RegistryCache, Worker
 
@@ -36,6 +37,7 @@ class OtherWorkers:
         self._registry = RegistryCache(registry)
         self.marks = marks
         self._keys = keys
+        self._outage = Outage("the registry of web workers cannot be read", "the registry of web workers is read again")
 
     async def url(self, worker: HubId) -> str | None:
         """The internal URL of a worker; None: there is no such worker (any more), or the registry cannot be read or
@@ -43,8 +45,9 @@ class OtherWorkers:
         try:
             entry = await self._registry.find(worker)
         except Unavailable as error:
-            _log.warning("the registry of web workers cannot be read", error=error.message)
+            self._outage.failed(error)
             return None
+        self._outage.worked()
         if entry is None:
             return None
         seals = [_seal(entry.id, entry.internal_url, key) for key in self._keys()]

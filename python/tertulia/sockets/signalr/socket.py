@@ -56,16 +56,6 @@ class SignalRSocket(OutgoingSocket):
         """Send what waits, then close."""
         self._hang_up(code, reason)
 
-    def pause(self) -> None:
-        """Read nothing more for now."""
-        if self._ws is not None and not self._closed:
-            self._ws.underlying_transport.pause_reading()
-
-    def resume(self) -> None:
-        """Read again."""
-        if self._ws is not None and not self._closed:
-            self._ws.underlying_transport.resume_reading()
-
     @property
     def congested(self) -> bool:
         """Whether the client does not keep up."""
@@ -82,9 +72,15 @@ class SignalRSocket(OutgoingSocket):
         return None if self._connection.user is None else str(self._connection.user)
 
     @property
-    def is_proven(self) -> bool:
+    def is_wide(self) -> bool:
         """Whether a JoinRoom is under way, or had a good token."""
         return self._connection.core.is_wide
+
+    @property
+    def is_proven(self) -> bool:
+        """Whether it has joined a room."""
+        place = self._connection.place
+        return self.is_wide and (place is None or not place.is_held)
 
     def refuse_size(self) -> None:
         """A frame is too large for a client that has not joined."""
@@ -133,7 +129,7 @@ class SignalRSocket(OutgoingSocket):
 
     def _control(self, frame: WSFrame, kind: WSMsgType) -> None:
         meter = self._connection.core.meter
-        if (meter is None or meter(0)) and kind is WSMsgType.PING:
+        if (meter is None or meter(b"")) and kind is WSMsgType.PING:
             self._pong(frame.get_payload_as_bytes())
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:

@@ -1,11 +1,12 @@
--- Register, or say again that one is alive. Forgets whoever has been silent for `forget_after` milliseconds. Returns
--- whether the registry did not know the caller.
+-- Register, or say again that one is alive: several of one process at once, who then are equally old, and change
+-- together. `given` has their ids and entries in turn. Forgets whoever has been silent for `forget_after` milliseconds.
+-- Returns whether the registry did not know all of them.
 -- needs: now
 -- keys: entries, beats
--- args: id, entry, forget_after (number)
+-- args: forget_after (number), given...
 
-local is_new = redis.call('HSET', entries, id, entry)
-redis.call('ZADD', beats, ms(now), id)
+local new = redis.call('HSET', entries, unpack(given))
+for i = 1, #given, 2 do redis.call('ZADD', beats, ms(now), given[i]) end
 local dead = redis.call('ZRANGEBYSCORE', beats, '-inf', ms(now - forget_after), 'LIMIT', 0, 100)
 if #dead > 0 then
   redis.call('HDEL', entries, unpack(dead))
@@ -14,4 +15,4 @@ end
 -- The registry goes when the last one in it is gone.
 redis.call('PEXPIRE', entries, 60000)
 redis.call('PEXPIRE', beats, 60000)
-return is_new
+return new

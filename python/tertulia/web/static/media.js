@@ -1,5 +1,6 @@
 /**
- * Tertulia's media: devices, the link to the SFU or to the other members, and its quality. No DOM beyond MediaStream.
+ * Tertulia's media: devices, the link to the SFU or to the other members, and its quality. No DOM beyond MediaStream,
+ * but for elements that nobody sees, by which a track is made of a canvas.
  *
  * @module
  */

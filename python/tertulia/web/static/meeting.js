@@ -2,7 +2,7 @@
 /** @import { LocalMedia } from "./media/local.js" */
 /** @import { TertuliaError } from "./protocol.js" */
 /** @import { EndReason, HubState } from "./protocol/hub.js" */
-/** @import { JoinGrant, JoinResult, Role, Source, Topology, WantedVideo } from "./protocol/types.js" */
+/** @import { JoinGrant, JoinResult, Role, Source, Topology, VideoLimit, WantedVideo } from "./protocol/types.js" */
 import { createLink } from "./media/link.js";
 import { ChatLog, Control, Credentials, Emitter, Hub, Recording, Roster } from "./protocol.js";
 
@@ -23,6 +23,7 @@ const USUAL_TOPOLOGY = "sfu";
  * @property {string[]} speakers userIds, the loudest first
  * @property {string[]} paused the videos that do not fit through our line, each as `userId/source`
  * @property {LinkReport} report
+ * @property {VideoLimit[]} limited the videos of which less than wanted fits
  * @property {{userId: string, emoji: string}} reaction to what happens right now
  * @property {string} muteRequested by whom
  * @property {"room" | "tenant"} mediaLimited more is sent than the room, or all rooms of its tenant together, may
@@ -169,9 +170,9 @@ export class Meeting extends Emitter {
     return this.#media?.topology ?? null;
   }
 
-  /** @returns {Promise<import("./media/details.js").Details>} every stream, and how packets go */
+  /** @returns {Promise<import("./media/details.js").Details>} every stream, how packets go, and what the line limits */
   async details() {
-    return (await this.#media?.link.details()) ?? { streams: [], paths: [] };
+    return (await this.#media?.link.details()) ?? { streams: [], paths: [], limits: [] };
   }
 
   /**
@@ -341,6 +342,7 @@ export class Meeting extends Emitter {
     link.on("tracks", () => this.emit("tracks", null));
     link.on("speakers", (userIds) => this.emit("speakers", userIds));
     link.on("paused", (videos) => this.emit("paused", videos));
+    link.on("limited", (limits) => this.emit("limited", limits));
     link.on("state", (state) => this.#onLinkState(state));
     this.emit("tracks", null);
     this.#fit();

@@ -1,9 +1,8 @@
 /** @import { EndReason } from "./protocol/hub.js" */
+/** @import { LocalMedia } from "./media.js" */
 /** @import { Room } from "./view/room.js" */
-import { LocalMedia } from "./media.js";
-import { Rest, TertuliaError } from "./protocol.js";
+import { claimsOf, Rest, TertuliaError } from "./protocol.js";
 import { fill, h } from "./view/dom.js";
-import { applyEffects } from "./view/effect_choices.js";
 import { endedScreen, lostScreen, refusedScreen } from "./view/ended.js";
 import {
   codeFrom,
@@ -22,21 +21,26 @@ import {
   withDenial,
 } from "./view/entry.js";
 import { Guest } from "./view/guest.js";
+import { ignoreHeldKeys } from "./view/held_keys.js";
 import { home } from "./view/home.js";
 import { Invites, Inviting } from "./view/invites.js";
 import { loaded } from "./view/loading.js";
 import { lobby } from "./view/lobby.js";
 import { waitingScreen } from "./view/message.js";
+import { Moves } from "./view/moves.js";
 import { fail } from "./view/notices.js";
-import { passwordScreen } from "./view/password.js";
-import { preferences } from "./view/preferences.js";
+import { openDevices } from "./view/preview.js";
 import { explainEntry } from "./view/problem.js";
-import { load, plain, say } from "./words.js";
+import { load, say, seen } from "./words.js";
 
 /** @typedef {import("./view/entry.js").Entry} Entry */
+/** @typedef {import("./view/entry.js").Visitor} Visitor */
 
 const app = /** @type {HTMLElement} */ (document.getElementById("app"));
 const anyone = new Rest(location.origin);
+const moves = new Moves();
+/** Shows again what the back button leads to, where that is not to be loaded anew. @type {{path: string, show: () => void} | null} */
+let back = null;
 /** An answer that comes within this time needs no word about the waiting. */
 const MOMENT_MS = 600;
 
@@ -48,7 +52,7 @@ function show() {
   if (code) return void approachBy(code);
   if (entry) return void approach(entry);
   if (location.pathname === "/") return showHome();
-  if (location.pathname === "/test") return void showCheck();
+  if (location.pathname === "/test") return void showCheck().catch(fail);
   fill(app, lostScreen());
 }
 
@@ -100,23 +104,23 @@ async function approachBy(code) {
   const open = async (/** @type {string | undefined} */ password) =>
     approach(keepOpened(code, await rest.openInvite(password)));
   const slow = setTimeout(() => fill(app, waitingScreen(say("lobby.checking"))), MOMENT_MS);
+  const refuse = (/** @type {unknown} */ error) => fill(app, refusedScreen(known(error), show));
   try {
     await open(undefined);
   } catch (error) {
-    const refusal = known(error);
-    if (refusal.code !== "password_required") return fill(app, refusedScreen(refusal, show));
-    fill(
-      app,
-      passwordScreen((password) =>
-        open(password).then(
-          () => null,
-          (e) => explainEntry(known(e)),
-        ),
-      ),
-    );
+    if (known(error).code === "password_required") await askForPassword(open).catch(refuse);
+    else refuse(error);
   } finally {
     clearTimeout(slow);
   }
+}
+
+/** @param {(password: string) => Promise<void>} open */
+async function askForPassword(open) {
+  const { passwordScreen } = await loaded(import("./view/password.js"));
+  const explained = (/** @type {unknown} */ error) => explainEntry(known(error));
+  const screen = passwordScreen((password) => open(password).then(() => null, explained));
+  fill(app, screen);
 }
 
 /**
@@ -133,21 +137,39 @@ async function admission({ kind, roomId, credential }) {
 /**
  * @param {Entry} entry
  * @param {import("./protocol/types.js").EntryView} room what we join as, and what
+ * @param {import("./view/preview.js").Opened} [devices]
  */
-function showLobby(entry, room) {
+function showLobby(entry, room, devices = openDevices()) {
   const { role, waits } = room;
+  const { local } = devices;
   const ownLink = ownLinkOf(entry);
-  const { microphone, camera, quality } = preferences();
-  const local = new LocalMedia({ microphone, camera, quality });
-  applyEffects(local);
   const onTest = () => {
     close();
-    local.stop();
+    // Nobody joins until the test is there.
+    screen.element.inert = true;
+    const path = location.pathname;
     // So that the way back leads here.
-    history.pushState({ from: location.pathname }, "", "/test");
-    void showCheck(entry.credential);
+    history.pushState({ from: path }, "", "/test");
+    const check = showCheck(entry.credential, devices);
+    const here = {
+      path,
+      show: () => {
+        check.then(
+          (shown) => shown?.close(),
+          () => {},
+        );
+        showLobby(entry, room, devices);
+      },
+    };
+    back = here;
+    check.catch((error) => {
+      // One may have gone back meanwhile.
+      if (back !== here) return;
+      fail(error);
+      history.back();
+    });
   };
-  const screen = lobby({ local, room, onTest, onGo: (name) => void go(name) });
+  const screen = lobby({ devices, room, onTest, onGo: (name) => void go(name) });
   const asHost = async () => new Rest(location.origin, entry.credential);
   const recordings = role === "host" && entry.kind !== "invite" ? recordingsOf(entry.roomId, asHost) : null;
   if (recordings) screen.append(recordings.element);
@@ -155,7 +177,7 @@ function showLobby(entry, room) {
     screen.close();
     recordings?.close();
   };
-  document.title = room.title ? plain(say("title.of", { title: room.title })) : say("title.lobby");
+  document.title = room.title ? seen(say("title.of", { title: room.title })) : say("title.lobby");
   fill(app, screen.element);
   meetingModules().catch(() => {}); // who joins is told
 
@@ -174,17 +196,20 @@ function showLobby(entry, room) {
  * Shows the test of devices and connection.
  *
  * @param {string | null} [credential] of the meeting that we came from; after a reload, what the tab has kept of it
+ * @param {import("./view/preview.js").Opened} [devices] those of its lobby
  */
-async function showCheck(credential = keptCredential(history.state?.from ?? "")) {
-  const { checkScreen } = await import("./view/check/screen.js");
-  const { microphone, camera, quality } = preferences();
+async function showCheck(credential = keptCredential(history.state?.from ?? ""), devices = openDevices()) {
+  const { checkScreen } = await loaded(import("./view/check/screen.js"));
+  // One may have gone back meanwhile.
+  if (location.pathname !== "/test") return null;
   document.title = say("title.check");
   const screen = checkScreen({
-    local: new LocalMedia({ microphone, camera, quality }),
+    devices,
     rest: new Rest(location.origin, credential),
     onBack: history.state?.from ? () => history.back() : null,
   });
-  fill(app, screen);
+  fill(app, screen.element);
+  return screen;
 }
 
 /**
@@ -205,9 +230,9 @@ function known(error) {
  */
 function refusalOf(error, { kind, roomId, credential }) {
   const refusal = known(error);
-  if (kind !== "token") return refusal;
-  if (refusal.isStale) forgetToken(roomId);
-  return withDenial(refusal, credential ?? "");
+  if (kind === "invite") return refusal;
+  if (kind === "token" && refusal.isStale) forgetToken(roomId);
+  return withDenial(refusal, claimsOf(credential ?? "") ?? { room: roomId, sub: ownUserId() });
 }
 
 /**
@@ -268,8 +293,8 @@ async function enter(entry, displayName, local, { waits, ownLink, onWaiting, onS
   let name = () => displayName;
   const [{ Meeting, Room }, link] = await Promise.all([meetingModules(), ownLink]);
   const grant = await grantFor(entry, rest, () => name());
-  /** The room token that we have got last. */
-  let token = "";
+  /** Who we are by the room token that we have got last. @type {Visitor} */
+  let visitor = {};
   const meeting = new Meeting({
     roomId: entry.roomId,
     displayName,
@@ -277,7 +302,7 @@ async function enter(entry, displayName, local, { waits, ownLink, onWaiting, onS
     waits,
     grant: async () => {
       const granted = await grant();
-      token = granted.token;
+      visitor = claimsOf(granted.token) ?? {};
       return granted;
     },
   });
@@ -287,7 +312,7 @@ async function enter(entry, displayName, local, { waits, ownLink, onWaiting, onS
   let ended = /** @type {{reason: EndReason, error: TertuliaError | null} | null} */ (null);
   meeting.on("end", (end) => {
     ended = end;
-    if (end.error?.code === "entry_denied") keepDenial(token);
+    if (end.error?.code === "entry_denied") keepDenial(visitor);
     if (room) finish(end);
   });
   const leave = () => meeting.leave();
@@ -303,9 +328,9 @@ async function enter(entry, displayName, local, { waits, ownLink, onWaiting, onS
     throw error;
   }
   onJoined();
-  forgetDenial(token);
+  forgetDenial(visitor);
   const inviting = new Inviting(meeting, new Invites(asMember, entry.roomId), link);
-  room = new Room(meeting, local, inviting, asMember);
+  room = new Room(meeting, local, inviting, asMember, moves);
   fill(app, room.element);
   room.focus();
   document.title = say("title.meeting");
@@ -370,5 +395,12 @@ async function ownLinkOf({ kind, roomId, credential, link }) {
 }
 
 await load(document.documentElement.lang, navigator.languages);
-addEventListener("popstate", () => location.reload());
+addEventListener("popstate", () => {
+  const known = back;
+  back = null;
+  if (known?.path === location.pathname) known.show();
+  else location.reload();
+});
+ignoreHeldKeys(window);
+moves.follow(window);
 show();

@@ -5,6 +5,6 @@
  */
 
 export { bitrate, bytes, dateAndTime, listOf, percent, timeOfDay } from "./words/format.js";
-export { isolated, isolatedParts, plain } from "./words/isolation.js";
+export { isolated, isolatedParts, plain, seen } from "./words/isolation.js";
 export { chooseLanguage, chosenLanguage, LANGUAGES, load } from "./words/languages.js";
 export { say, speak } from "./words/say.js";

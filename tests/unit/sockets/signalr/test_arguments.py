@@ -51,7 +51,7 @@ def test_everything_else_is_looked_at_more_closely(event: str, payload: object) 
     )
 )
 def test_what_json_can_say(value: Any) -> None:
-    assert arguments.is_json(value)
+    assert arguments.as_json(value) == value
 
 
 @pytest.mark.parametrize(
@@ -69,15 +69,16 @@ def test_what_json_can_say(value: Any) -> None:
     ],
 )
 def test_what_json_cannot_say(value: object) -> None:
-    assert not arguments.is_json(value)
+    with pytest.raises(arguments.NotJson):
+        arguments.as_json(value)
 
 
 def test_a_payload_as_deep_as_allowed() -> None:
-    assert arguments.is_json(nested(MAX_DEPTH))
+    assert arguments.as_json(nested(MAX_DEPTH)) == nested(MAX_DEPTH)
 
 
 def test_a_number_beyond_a_double_is_one_that_is_told() -> None:
-    assert arguments.is_json({"a": [float("inf")]})
+    assert arguments.as_json({"a": [float("inf")]}) == {"a": [float("inf")]}
 
 
 @pytest.mark.parametrize(
@@ -90,5 +91,5 @@ def test_a_number_beyond_a_double_is_one_that_is_told() -> None:
     ],
 )
 def test_a_whole_number_is_one_however_it_is_written(said: Any, read: Any) -> None:
-    found = arguments.with_whole_numbers(said)
+    found = arguments.as_json(said)
     assert (found, repr(found)) == (read, repr(read))

@@ -5,7 +5,7 @@ use super::*;
 use crate::events::{Event, EventQueue};
 use crate::recording::writer::WriterHandle;
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 fn until(done: impl Fn() -> bool) {
     let deadline = Instant::now() + PATIENCE;
@@ -52,16 +52,18 @@ fn a_disk_that_stands_still_delays_nobody_and_what_is_lost_is_written_down() {
     disk.stand_still(true);
     let queue = writer.queue();
     let mut slow = Vec::new();
-    let mut slowest = Duration::ZERO;
+    let mut times = Vec::new();
     for ms in 0..10_000 {
         // 20 MB a second
         let mut batch = (0..20).map(|_| heard(begin, ms, packet(1, 1_000))).collect();
         let now = Instant::now();
         slow.extend(queue.push(PORT, &mut batch));
-        slowest = slowest.max(now.elapsed());
+        times.push(now.elapsed());
     }
     assert_eq!(slow, [("room".into(), RECORDING.into())]);
-    assert!(slowest < Duration::from_secs(1), "{slowest:?}");
+    // Whoever waited for the disk would do so each time; that one takes long may be the machine's doing.
+    times.sort();
+    assert!(times[times.len() * 9 / 10] < Duration::from_millis(1), "{times:?}");
     let lost = writer.stats().packets_lost;
     assert!(lost > 50_000, "{lost}");
     disk.stand_still(false);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use slotmap::SlotMap;
-use str0m::format::{CodecConfig, PayloadParams};
+use str0m::format::{Codec, CodecConfig, PayloadParams};
 use str0m::media::{MediaKind, Mid, Pt};
 
 use super::super::selection::{Allowance, Layer};
@@ -55,12 +55,14 @@ impl Sent {
         };
         let (header, _) = outgoing.write(&ExtensionIds::default(), &departure, &mut packet);
         let payload = &packet[header..];
-        let is_av1 = outgoing.incoming.descriptor.is_some();
-        let (picture, numbers) = match payload {
-            _ if is_av1 => (outgoing.frame.unwrap_or_default(), &[0, 0][..]),
-            [] => (0, &[0, 0][..]),
-            [_, _, narrow, numbers @ ..] if narrow & 0x80 == 0 => (u16::from(*narrow), numbers),
-            [_, _, high, low, numbers @ ..] => (u16::from_be_bytes([high & 0x7f, *low]), numbers),
+        let codec = outgoing.incoming.params.spec().codec;
+        let wide = |high: u8, low: u8| u16::from_be_bytes([high & 0x7f, low]);
+        let (picture, tl0, key, begins) = match (codec, payload) {
+            (Codec::Av1, _) => (outgoing.frame.unwrap_or_default(), 0, 0, 0x10),
+            (_, []) => (0, 0, 0, 0),
+            (Codec::Vp9, [_, high, low, _, tl0, ..]) => (wide(*high, *low), *tl0, 0, 0x08),
+            (_, [_, _, narrow, tl0, key, ..]) if narrow & 0x80 == 0 => (u16::from(*narrow), *tl0, *key, 0x10),
+            (_, [_, _, high, low, tl0, key, ..]) => (wide(*high, *low), *tl0, *key, 0x10),
             _ => panic!("no descriptor in {payload:?}"),
         };
         Self {
@@ -70,9 +72,9 @@ impl Sent {
             timestamp: outgoing.timestamp,
             is_empty: payload.is_empty(),
             picture,
-            tl0: numbers[0],
-            key: numbers[1] & 0x1f,
-            begins_frame: payload.first().is_some_and(|first| first & 0x10 != 0),
+            tl0,
+            key: key & 0x1f,
+            begins_frame: payload.first().is_some_and(|first| first & begins != 0),
             begins_keyframe: outgoing.incoming.is_keyframe && !payload.is_empty(),
             captured: outgoing.captured,
             bytes: payload.len(),
@@ -120,6 +122,7 @@ pub(super) enum Coded {
     Vp8 {
         is_wide: bool,
     },
+    Vp9,
     Av1,
 }
 
@@ -151,11 +154,13 @@ impl Course {
         let mut config = CodecConfig::empty();
         match codec {
             Coded::Vp8 { .. } => config.enable_vp8(true),
+            Coded::Vp9 => config.enable_vp9(true),
             Coded::Av1 => config.enable_av1(true),
         }
         let temporal = [3, 3, 2, 1][seed as usize % 4];
         let encoder = |index| match codec {
             Coded::Vp8 { is_wide } => Encoder::new(&mut rng, index, is_wide).with_temporal_layers(temporal),
+            Coded::Vp9 => Encoder::new(&mut rng, index, true).of_vp9(),
             Coded::Av1 => Encoder::new(&mut rng, index, true).of_av1(),
         };
         let encoders = (0..3).map(encoder).collect();

@@ -1,4 +1,4 @@
-//! A publisher's encoder of VP8 or AV1 with temporal layers, as browsers have them.
+//! A publisher's encoder of VP8, VP9 or AV1 with temporal layers, as browsers have them.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant, SystemTime};
@@ -21,13 +21,24 @@ const THREE: &[(u8, bool)] = &[
     (2, false),
 ];
 
-/// With AV1 all frames but the last of these depend on the base layer alone, and that one on those below it.
-const THREE_OF_AV1: &[(u8, bool)] = &[(0, false), (2, true), (1, true), (2, false)];
+/// With VP9 and AV1 all frames but the last of these depend on the base layer alone, and that one on those below it.
+const THREE_OF_OTHERS: &[(u8, bool)] = &[(0, false), (2, true), (1, true), (2, false)];
 
 /// The structure of three temporal layers, as libwebrtc describes them: templates of the layers 0, 0, 1, 2 and 2, and what
 /// they are to three decode targets, in two bits each.
 const LAYERS_OF_AV1: [u8; 5] = [0, 1, 1, 0, 3];
 const TARGETS_OF_AV1: [[u8; 3]; 5] = [[2, 2, 2], [2, 2, 2], [0, 1, 2], [0, 0, 1], [0, 0, 1]];
+
+/// How frames say what they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Syntax {
+    /// With picture ids of 15 bits, or of 7.
+    Vp8 { is_wide: bool },
+    /// Where each frame of the base layer says that what follows needs nothing of before.
+    Vp9,
+    /// With the first template of its structure, which is another one at each keyframe.
+    Av1 { template: u8 },
+}
 
 /// What a decoder needs of a frame.
 #[derive(Debug)]
@@ -46,15 +57,12 @@ pub(in crate::router) struct Encoder {
     pub(super) rid: &'static str,
     pub(super) ssrc: u32,
     height: u16,
-    /// Of its picture ids: 15 bits, not 7.
-    is_wide: bool,
+    syntax: Syntax,
     pattern: &'static [(u8, bool)],
     /// Frames since the last keyframe.
     step: usize,
     /// The last frame of each temporal layer.
     last: Vec<u32>,
-    /// That of AV1's templates, which is another one at each keyframe. `None`: it is VP8.
-    template: Option<u8>,
     packets: u64,
     sequence: u64,
     pub(in crate::router) timestamp: u32,
@@ -75,11 +83,10 @@ impl Encoder {
             rid: ["q", "h", "f"][index],
             ssrc: 100 + index as u32,
             height: 180 << index,
-            is_wide,
+            syntax: Syntax::Vp8 { is_wide },
             pattern: ONE,
             step: 0,
             last: Vec::new(),
-            template: None,
             packets: [1, 2, 4][index],
             sequence: rng.u64(1_000..70_000),
             timestamp,
@@ -101,7 +108,13 @@ impl Encoder {
 
     /// Of AV1, with three temporal layers.
     pub(super) fn of_av1(mut self) -> Self {
-        (self.pattern, self.template) = (THREE_OF_AV1, Some(0));
+        (self.pattern, self.syntax) = (THREE_OF_OTHERS, Syntax::Av1 { template: 0 });
+        self
+    }
+
+    /// Of VP9, with three temporal layers.
+    pub(super) fn of_vp9(mut self) -> Self {
+        (self.pattern, self.syntax) = (THREE_OF_OTHERS, Syntax::Vp9);
         self
     }
 
@@ -110,7 +123,9 @@ impl Encoder {
         let is_keyframe = std::mem::take(&mut self.keyframe);
         if is_keyframe {
             self.step = 0;
-            self.template = self.template.map(|template| (template + 5) % 64);
+            if let Syntax::Av1 { template } = &mut self.syntax {
+                *template = (*template + 5) % 64;
+            }
         }
         let (temporal, is_synced) = self.pattern[self.step % self.pattern.len()];
         self.step += 1;
@@ -129,8 +144,8 @@ impl Encoder {
         let needs = match (is_keyframe, is_synced) {
             (true, _) => Vec::new(),
             (false, true) => self.last[..1].to_vec(),
-            (false, false) if self.template.is_some() => self.last[..usize::from(temporal.max(1))].to_vec(),
-            (false, false) => self.last[..=usize::from(temporal)].to_vec(),
+            (false, false) if matches!(self.syntax, Syntax::Vp8 { .. }) => self.last[..=usize::from(temporal)].to_vec(),
+            (false, false) => self.last[..usize::from(temporal.max(1))].to_vec(),
         };
         let frame = Frame {
             temporal,
@@ -173,21 +188,30 @@ impl Encoder {
     }
 
     fn payload(&self, part: u64, layer: u8, is_keyframe: bool) -> Vec<u8> {
-        if self.template.is_some() {
-            // The aggregation header says that a video begins.
-            return vec![0x10 | u8::from(is_keyframe && part == 0) << 3, 0x30, 7];
-        }
         let [high, low] = (self.picture as u16 | 0x8000).to_be_bytes();
-        let mut payload = vec![0x80 | u8::from(part == 0) << 4, 0xf0];
-        if self.is_wide {
-            payload.extend([high, low]);
-        } else {
-            payload.push(low & 0x7f);
+        let [begins, ends] = [part == 0, part + 1 == self.packets].map(u8::from);
+        match self.syntax {
+            // The aggregation header says that a video begins.
+            Syntax::Av1 { .. } => vec![0x10 | (u8::from(is_keyframe) & begins) << 3, 0x30, 7],
+            Syntax::Vp9 => {
+                let temporal = layer >> 6;
+                let layers = temporal << 5 | u8::from(temporal == 0) << 4;
+                let flags = 0xa0 | u8::from(!is_keyframe) << 6 | begins << 3 | ends << 2;
+                vec![flags, high, low, layers, self.tl0, 7]
+            }
+            Syntax::Vp8 { is_wide } => {
+                let mut payload = vec![0x80 | begins << 4, 0xf0];
+                if is_wide {
+                    payload.extend([high, low]);
+                } else {
+                    payload.push(low & 0x7f);
+                }
+                payload.extend([self.tl0, layer | self.key]);
+                let [low, high] = self.height.to_le_bytes();
+                payload.extend([u8::from(!is_keyframe), 0, 0, 0x9d, 0x01, 0x2a, 0, 1, low, high, 7]);
+                payload
+            }
         }
-        payload.extend([self.tl0, layer | self.key]);
-        let [low, high] = self.height.to_le_bytes();
-        payload.extend([u8::from(!is_keyframe), 0, 0, 0x9d, 0x01, 0x2a, 0, 1, low, high, 7]);
-        payload
     }
 
     fn packet(&self, part: u64, layer: u8, is_keyframe: bool) -> Packet {
@@ -196,7 +220,7 @@ impl Encoder {
             rid: Some(self.rid.into()),
             ..ExtensionValues::default()
         };
-        if let Some(template) = self.template {
+        if let Syntax::Av1 { template } = self.syntax {
             ext_vals
                 .user_values
                 .set(self.descriptor(part, template, layer, is_keyframe));

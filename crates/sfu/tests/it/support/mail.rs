@@ -12,9 +12,10 @@ pub(crate) struct Letter {
     pub(crate) contents: Vec<u8>,
 }
 
-/// All that a shard sends now.
+/// All that a shard sends now, with all the time that it needs.
 pub(crate) fn sent(shard: &mut Shard, now: Instant) -> Vec<Letter> {
     let mut mail = Mail::default();
+    while shard.shake_hands(now) {}
     while shard.send(now, &mut mail) {}
     mail.letters
 }

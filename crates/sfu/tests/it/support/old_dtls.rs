@@ -40,8 +40,17 @@ pub(crate) fn config(key: Key, profile: SrtpProfile) -> RtcConfig {
     config_with_keys(key, profile).0
 }
 
-/// The same, and where the client's keys of SRTP come.
+/// The same of a client whose one SRTP profile nobody else has.
+pub(crate) fn config_in_vain(key: Key) -> RtcConfig {
+    config_of(key, None).0
+}
+
+/// As [`config`], and where the client's keys of SRTP come.
 pub(crate) fn config_with_keys(key: Key, profile: SrtpProfile) -> (RtcConfig, Exported) {
+    config_of(key, Some(profile))
+}
+
+fn config_of(key: Key, profile: Option<SrtpProfile>) -> (RtcConfig, Exported) {
     let exported = Exported::default();
     let provider = Provider {
         key,
@@ -58,7 +67,7 @@ pub(crate) fn config_with_keys(key: Key, profile: SrtpProfile) -> (RtcConfig, Ex
 #[derive(Debug)]
 struct Provider {
     key: Key,
-    profile: SrtpProfile,
+    profile: Option<SrtpProfile>,
     exported: Exported,
 }
 
@@ -86,9 +95,10 @@ impl DtlsProvider for Provider {
     ) -> Result<Box<dyn DtlsInstance>, CryptoError> {
         let mut context = SslContext::builder(SslMethod::dtls()).unwrap();
         let profile = match self.profile {
-            SrtpProfile::AEAD_AES_256_GCM => "SRTP_AEAD_AES_256_GCM",
-            SrtpProfile::AEAD_AES_128_GCM => "SRTP_AEAD_AES_128_GCM",
-            _ => "SRTP_AES128_CM_SHA1_80",
+            Some(SrtpProfile::AEAD_AES_256_GCM) => "SRTP_AEAD_AES_256_GCM",
+            Some(SrtpProfile::AEAD_AES_128_GCM) => "SRTP_AEAD_AES_128_GCM",
+            Some(_) => "SRTP_AES128_CM_SHA1_80",
+            None => "SRTP_AES128_CM_SHA1_32",
         };
         context.set_tlsext_use_srtp(profile).unwrap();
         context.set_options(SslOptions::NO_QUERY_MTU);
@@ -165,14 +175,14 @@ impl Write for Wire {
 enum Said {
     Connected,
     Certificate(Vec<u8>),
-    Keys(Vec<u8>),
+    Keys(Vec<u8>, SrtpProfile),
 }
 
 struct OldDtls {
     stream: SslStream<Wire>,
     /// What takes the place of the client, if it is to be the server.
     server: Option<Ssl>,
-    profile: SrtpProfile,
+    profile: Option<SrtpProfile>,
     exported: Exported,
     is_up: bool,
     said: VecDeque<Said>,
@@ -206,14 +216,16 @@ impl DtlsInstance for OldDtls {
         match self.stream.do_handshake() {
             Ok(()) => {
                 let ssl = self.stream.ssl();
-                let mut keys = vec![0; self.profile.keying_material_len()];
-                ssl.export_keying_material(&mut keys, "EXTRACTOR-dtls_srtp", None)
-                    .unwrap();
                 let certificate = ssl.peer_certificate().unwrap().to_der().unwrap();
                 self.is_up = true;
-                *self.exported.lock().unwrap() = Some(keys.clone());
-                self.said
-                    .extend([Said::Certificate(certificate), Said::Connected, Said::Keys(keys)]);
+                self.said.extend([Said::Certificate(certificate), Said::Connected]);
+                if let Some(profile) = self.profile {
+                    let mut keys = vec![0; profile.keying_material_len()];
+                    ssl.export_keying_material(&mut keys, "EXTRACTOR-dtls_srtp", None)
+                        .unwrap();
+                    *self.exported.lock().unwrap() = Some(keys.clone());
+                    self.said.push_back(Said::Keys(keys, profile));
+                }
                 Ok(())
             }
             Err(error) if error.code() == ErrorCode::WANT_READ => Ok(()),
@@ -237,7 +249,7 @@ impl DtlsInstance for OldDtls {
                 let length = fill(&certificate);
                 DtlsOutput::PeerCert(&buf[..length])
             }
-            Some(Said::Keys(keys)) => DtlsOutput::KeyingMaterial(KeyingMaterial::new(&keys), self.profile),
+            Some(Said::Keys(keys, profile)) => DtlsOutput::KeyingMaterial(KeyingMaterial::new(&keys), profile),
             None => DtlsOutput::Timeout(self.now + Duration::from_secs(3_600)),
         }
     }

@@ -1,3 +1,5 @@
+import { isTurn } from "./relays.js";
+
 /** A connection that is not there after this time will most likely not come by itself. */
 export const PATIENCE_MS = 10_000;
 
@@ -10,7 +12,8 @@ export const PATIENCE_MS = 10_000;
  * @property {Way[]} tried
  * @property {boolean} hasTurn whether there is a TURN server to try
  * @property {string[]} userIds the members who cannot be reached; none: the SFU cannot
- * @property {boolean} [isEncryption] the SFU can be reached, but not agree with this browser on how to encrypt
+ * @property {"encryption" | "unanswered"} [cause] what is known beyond that: the SFU can be reached, but not agree with
+ *   this browser on how to encrypt; the SFU has answered no offer, or there is none
  */
 
 /**
@@ -28,7 +31,7 @@ export function blockageOf(pc, userIds) {
     (description) => description?.sdp ?? "",
   );
   const tried = waysOf(local.join(""), remote.join(""));
-  return { tried, hasTurn: urls.some((url) => /^turns?:/i.test(url)), userIds };
+  return { tried, hasTurn: urls.some(isTurn), userIds };
 }
 
 /** A candidate's transport and type (RFC 8839, section 5.1). */

@@ -1,4 +1,4 @@
-/** @import { Source } from "../protocol/types.js" */
+/** @import { Source, VideoLimit } from "../protocol/types.js" */
 import { Counters } from "./quality.js";
 
 /**
@@ -23,7 +23,10 @@ import { Counters } from "./quality.js";
  * @property {number} roundTrip milliseconds; NaN unknown
  */
 
-/** @typedef {{streams: StreamDetail[], paths: PathDetail[]}} Details */
+/**
+ * @typedef {{streams: StreamDetail[], paths: PathDetail[]}} Measured of one PeerConnection
+ * @typedef {Measured & {limits: VideoLimit[]}} Details
+ */
 
 /** Reads the statistics of one PeerConnection (W3C webrtc-stats), stream by stream. */
 export class Gauge {
@@ -37,7 +40,7 @@ export class Gauge {
    * @param {(mid: string) => {userId: string | null, source: Source} | undefined} names.remote whose media an m-line brings
    * @param {(mid: string) => Source | undefined} names.own what of ours it carries
    * @param {string} names.userId whom the connection reaches; "" for the SFU
-   * @returns {Promise<Details>}
+   * @returns {Promise<Measured>}
    */
   async read(pc, { remote, own, userId }) {
     const stats = await pc.getStats();

@@ -36,11 +36,29 @@ export function canSuppressNoise() {
  * @returns {Effect}
  */
 export function behindMe(background) {
-  return async (device, onLost) =>
-    (await import("./effects/background.js")).replaceBackground(device, background, onLost);
+  return async (device, onLost) => {
+    const access = frameAccess();
+    if (!access) throw new Error("this browser gives a page no frames of a camera");
+    return (await import("./effects/background.js")).replaceBackground(device, { background, access }, onLost);
+  };
 }
 
-/** Whether this browser lets a page work on the frames of a camera while its tab is hidden, too. */
+/** Whether this browser can run {@link behindMe}. */
 export function canReplaceBackground() {
-  return "MediaStreamTrackProcessor" in globalThis && "MediaStreamTrackGenerator" in globalThis;
+  return frameAccess() !== null;
+}
+
+/**
+ * How a page gets at the frames of a camera: as streams of them, or by a video element and a canvas that is captured.
+ *
+ * @typedef {"streams" | "canvas"} FrameAccess
+ */
+
+/** @returns {FrameAccess | null} */
+function frameAccess() {
+  const has = (/** @type {string} */ name) => name in globalThis;
+  if (has("MediaStreamTrackProcessor") && has("MediaStreamTrackGenerator")) return "streams";
+  // Without filters a blurred background would be shown as it is.
+  const canBlur = has("OffscreenCanvas") && "filter" in OffscreenCanvasRenderingContext2D.prototype;
+  return canBlur && has("VideoFrame") ? "canvas" : null;
 }

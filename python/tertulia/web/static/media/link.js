@@ -1,4 +1,4 @@
-/** @import { Source, Topology, WantedVideo } from "../protocol/types.js" */
+/** @import { Source, Topology, VideoLimit, WantedVideo } from "../protocol/types.js" */
 /** @import { Emitter } from "../protocol/emitter.js" */
 /** @import { Hub } from "../protocol/hub.js" */
 /** @import { Roster } from "../protocol/roster.js" */
@@ -41,6 +41,7 @@ import { SfuLink } from "./sfu/link.js";
  * @property {LinkState} state
  * @property {string[]} speakers userIds, the loudest first
  * @property {string[]} paused the videos that do not fit through our line, each as `userId/source`
+ * @property {VideoLimit[]} limited the videos of which less than wanted does
  */
 
 /**

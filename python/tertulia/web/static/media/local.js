@@ -4,7 +4,16 @@
 /** @import { Crowd } from "./fitting.js" */
 /** @import { ScreenContent } from "./sources.js" */
 import { Emitter } from "../protocol/emitter.js";
-import { isGranted, openBoth, openCamera, openMicrophone, openOtherCamera, openScreen, resize } from "./devices.js";
+import {
+  isGranted,
+  listDevices,
+  openBoth,
+  openCamera,
+  openMicrophone,
+  openOtherCamera,
+  openScreen,
+  resize,
+} from "./devices.js";
 import { Feeds } from "./feeds.js";
 import { fitting, thisMachine } from "./fitting.js";
 
@@ -27,9 +36,13 @@ import { fitting, thisMachine } from "./fitting.js";
  */
 export class LocalMedia extends Emitter {
   #feeds = new Feeds((source) => source !== "microphone" || !this.#muted);
+  /** Whether the person wants to be muted: also while there is no microphone, so that one which comes back is muted. */
   #muted = false;
-  /** Count what was asked of a device: opening it takes time, and the latest call wins. */
-  #turns = { microphone: 0, camera: 0 };
+  #wantsCamera = false;
+  /** Counts what was asked of the camera: opening it takes time, and the latest call wins. */
+  #cameraTurn = 0;
+  /** The devices that the person is being asked for: nobody is asked twice. @type {Map<Device, Promise<void>>} */
+  #asking = new Map();
   #isFlipping = false;
   #isPicking = false;
   /** @type {{microphone: string, camera: string, quality: VideoQuality}} */
@@ -109,65 +122,72 @@ export class LocalMedia extends Emitter {
   }
 
   /**
-   * Turns on what is wanted, by one question to the person.
+   * Turns on what is wanted, by one question to the person; a microphone as muted as it was.
    *
    * @param {Device[]} wanted
    * @returns {Promise<Map<Device, unknown>>} what could not be turned on, and why
    */
   async start(wanted) {
-    const turns = { microphone: ++this.#turns.microphone, camera: ++this.#turns.camera };
-    if (wanted.length < 2) return this.#startEach(wanted, turns);
-    try {
-      const { microphone, camera } = await openBoth({ ...this.#choice, quality: this.#fitting() });
-      if (turns.microphone === this.#turns.microphone) this.#muted = false;
-      await Promise.all([this.#feeds.take("microphone", microphone), this.#takeCamera(camera, turns.camera)]);
-      this.emit("changed", null);
-      return new Map();
-    } catch (error) {
-      // Somebody who has refused is not asked again.
-      const isRefused = error instanceof DOMException && error.name === "NotAllowedError";
-      const may = await Promise.all(wanted.map(async (what) => !isRefused || (await isGranted(what))));
-      const granted = wanted.filter((_, i) => may[i]);
-      const failed = await this.#startEach(granted, turns);
-      for (const [i, what] of wanted.entries()) if (!may[i]) failed.set(what, error);
-      return failed;
-    }
+    this.#wantsCamera ||= wanted.includes("camera");
+    const isForBoth = wanted.length > 1 && this.#asking.size === 0;
+    const both = isForBoth ? openBoth({ ...this.#choice, quality: this.#fitting() }) : null;
+    const open = (/** @type {Device} */ what) => (both ? this.#openOf(both, what) : this.#open(what));
+    const outcomes = await Promise.allSettled(wanted.map((what) => this.#turnOn(what, () => open(what))));
+    this.emit("changed", null);
+    return new Map(wanted.flatMap((what, i) => reasonOf(outcomes[i], what)));
   }
 
   /**
-   * @param {Device[]} wanted
-   * @param {Record<Device, number>} turns
+   * A device out of both; by itself, if both together could not be opened. Somebody who has refused is not asked again.
+   *
+   * @param {Promise<Record<Device, MediaStreamTrack>>} both
+   * @param {Device} what
    */
-  async #startEach(wanted, turns) {
-    /** @type {Map<Device, unknown>} */
-    const failed = new Map();
-    for (const what of wanted) {
-      if (turns[what] !== this.#turns[what]) continue;
-      const start = what === "microphone" ? this.#unmute(turns.microphone) : this.#startCamera(turns.camera);
-      await start.catch((error) => failed.set(what, error));
+  async #openOf(both, what) {
+    try {
+      return (await both)[what];
+    } catch (error) {
+      const isRefused = error instanceof DOMException && error.name === "NotAllowedError";
+      if (isRefused && !(await isGranted(what))) throw error;
+      return this.#open(what);
     }
-    return failed;
+  }
+
+  /** @param {Device} what */
+  #open(what) {
+    if (what === "microphone") return openMicrophone(this.#choice.microphone);
+    return openCamera(this.#choice.camera, this.#fitting());
+  }
+
+  /**
+   * @param {Device} what
+   * @param {() => Promise<MediaStreamTrack>} open asks the person, unless they are being asked for it
+   * @returns {Promise<void>} when it is on
+   */
+  #turnOn(what, open) {
+    const asked = this.#asking.get(what);
+    if (asked) return asked;
+    const opened = open().finally(() => this.#asking.delete(what));
+    const taken = opened.then((track) => this.#take(what, track));
+    this.#asking.set(what, taken);
+    return taken;
+  }
+
+  /**
+   * @param {Device} what
+   * @param {MediaStreamTrack} track of it, that has opened
+   */
+  async #take(what, track) {
+    if (what === "camera" && !this.#wantsCamera) track.stop();
+    else await this.#feeds.take(what, track);
   }
 
   /** @param {boolean} muted a muted microphone stays open and sends silence, so that unmuting is instant */
   async setMuted(muted) {
-    const turn = ++this.#turns.microphone;
-    if (muted) this.#applyMute(true);
-    else await this.#unmute(turn);
-  }
-
-  /** @param {number} turn */
-  async #unmute(turn) {
-    if (!this.#feeds.device("microphone")) {
-      this.#muted = true;
-      await this.#openMicrophone();
-    }
-    if (turn === this.#turns.microphone) this.#applyMute(false);
-  }
-
-  /** @param {boolean} muted */
-  #applyMute(muted) {
     this.#muted = muted;
+    if (!muted && !this.#feeds.device("microphone")) {
+      await this.#turnOn("microphone", () => this.#open("microphone"));
+    }
     this.#feeds.applyMute();
     this.emit("changed", null);
   }
@@ -175,23 +195,10 @@ export class LocalMedia extends Emitter {
   /** @param {boolean} on turning it off releases the camera, and its light goes out */
   async setCamera(on) {
     if (on && this.isVideoOn) return;
-    const turn = ++this.#turns.camera;
-    if (on) await this.#startCamera(turn);
+    this.#wantsCamera = on;
+    this.#cameraTurn++;
+    if (on) await this.#turnOn("camera", () => this.#open("camera"));
     else this.#feeds.drop("camera");
-  }
-
-  /** @param {number} turn */
-  async #startCamera(turn) {
-    await this.#takeCamera(await openCamera(this.#choice.camera, this.#fitting()), turn);
-  }
-
-  /**
-   * @param {MediaStreamTrack} camera that has opened
-   * @param {number} turn
-   */
-  async #takeCamera(camera, turn) {
-    if (turn === this.#turns.camera) await this.#feeds.take("camera", camera);
-    else camera.stop();
   }
 
   /**
@@ -261,7 +268,7 @@ export class LocalMedia extends Emitter {
   /** @param {string} deviceId "" is the system default */
   async chooseMicrophone(deviceId) {
     this.#choice.microphone = deviceId;
-    if (this.#feeds.device("microphone")) await this.#openMicrophone();
+    if (this.#feeds.device("microphone")) await this.#feeds.take("microphone", await this.#open("microphone"));
   }
 
   /**
@@ -278,6 +285,11 @@ export class LocalMedia extends Emitter {
   async chooseCamera({ deviceId = this.#choice.camera, quality = this.#choice.quality }) {
     Object.assign(this.#choice, { camera: deviceId, quality });
     await this.#reopenCamera(() => openCamera(deviceId, this.#fitting()));
+  }
+
+  /** @returns {Promise<boolean>} whether there is another camera to turn to */
+  async canFlip() {
+    return this.isVideoOn && (await listDevices()).cameras.length > 1;
   }
 
   /** Uses the phone's other camera, or the next one there is. One that is being turned to is waited for. */
@@ -300,13 +312,15 @@ export class LocalMedia extends Emitter {
   async #reopenCamera(open) {
     const current = this.device("camera");
     if (!current) return;
-    const turn = ++this.#turns.camera;
+    const turn = ++this.#cameraTurn;
     // Phones open one camera at a time.
     current.stop();
     try {
-      await this.#takeCamera(await open(current), turn);
+      const camera = await open(current);
+      if (turn === this.#cameraTurn) await this.#feeds.take("camera", camera);
+      else camera.stop();
     } catch (error) {
-      if (turn === this.#turns.camera) this.#feeds.drop("camera");
+      if (turn === this.#cameraTurn) this.#feeds.drop("camera");
       throw error;
     }
   }
@@ -314,10 +328,6 @@ export class LocalMedia extends Emitter {
   /** Releases everything for good, also a device that is still being opened. */
   stop() {
     this.#feeds.stop();
-  }
-
-  async #openMicrophone() {
-    await this.#feeds.take("microphone", await openMicrophone(this.#choice.microphone));
   }
 
   /** @param {Source} source ended by the browser: it was unplugged, or "Stop sharing" was clicked there */
@@ -335,4 +345,13 @@ export class LocalMedia extends Emitter {
  */
 function isDevice(source) {
   return source === "microphone" || source === "camera";
+}
+
+/**
+ * @param {PromiseSettledResult<void> | undefined} outcome
+ * @param {Device} what
+ * @returns {[Device, unknown][]} with the reason, if it was not turned on
+ */
+function reasonOf(outcome, what) {
+  return outcome?.status === "rejected" ? [[what, outcome.reason]] : [];
 }

@@ -99,7 +99,7 @@ export class Mesh extends Emitter {
   /** @returns {Promise<import("./details.js").Details>} */
   async details() {
     const all = await Promise.all(this.#peers().map((peer) => peer.details()));
-    return { streams: all.flatMap(({ streams }) => streams), paths: all.flatMap(({ paths }) => paths) };
+    return { streams: all.flatMap(({ streams }) => streams), paths: all.flatMap(({ paths }) => paths), limits: [] };
   }
 
   close() {

@@ -3,6 +3,7 @@
 import { blockageOf, PATIENCE_MS } from "./blockage.js";
 import { Gauge } from "./details.js";
 import { applyEncoding } from "./encoding.js";
+import { Redundancy } from "./redundancy.js";
 import { Reporter } from "./report.js";
 import { logFailure, Serial } from "./serial.js";
 import { candidateInit, hint, kindOf } from "./sources.js";
@@ -34,6 +35,7 @@ export class Peer {
   #onChanged;
   #work = new Serial();
   #reporter = new Reporter();
+  #redundancy = new Redundancy();
   #gauge = new Gauge();
   /** Since when there is no path; Infinity: there is one. */
   #downAt = performance.now();
@@ -143,6 +145,7 @@ export class Peer {
    */
   async report(isAway = false) {
     const read = await this.#reporter.read(this.#pc, (mid) => this.#mediaOf(mid));
+    this.#followLoss(read.soundLoss);
     if (isAway) read.qualities.delete("");
     // Who comes back has as long as who comes.
     if (isAway && this.#downAt !== Infinity) this.#downAt = performance.now();
@@ -150,7 +153,14 @@ export class Peer {
     return { ...read, blockage: isBlocked ? blockageOf(this.#pc, [this.userId]) : null };
   }
 
-  /** @returns {Promise<import("./details.js").Details>} */
+  /** @param {number} loss of our voice since the last report */
+  #followLoss(loss) {
+    this.#redundancy.take(loss, performance.now());
+    const isSettled = this.isConnected && this.#pc.signalingState === "stable";
+    if (isSettled && this.#redundancy.apply(this.#lines[0], performance.now())) this.#work.run(() => this.#offer());
+  }
+
+  /** @returns {Promise<import("./details.js").Measured>} */
   details() {
     return this.#gauge.read(this.#pc, {
       remote: (mid) => this.#mediaOf(mid),

@@ -1,25 +1,23 @@
 /** @import { Rest } from "../protocol.js" */
 /** @import { InviteView, Role, Room } from "../protocol/types.js" */
 /** @import { Key } from "../words/say.js" */
-import { confirmation, openDialog } from "../view/dialog.js";
-import { field, fill, h } from "../view/dom.js";
+import { confirmation } from "../view/dialog.js";
+import { field, h } from "../view/dom.js";
 import { iconButton } from "../view/icon_button.js";
 import { icon } from "../view/icons.js";
-import { download, inviteRow } from "../view/invitation.js";
+import { download, inviteRow, keepFocus } from "../view/invitation.js";
 import { copyInvite } from "../view/invite.js";
+import { isTooFar, lifeUntil, MOST_DAYS } from "../view/link_life.js";
 import { notice } from "../view/notices.js";
 import { plain, say } from "../words.js";
+import { openForm } from "./form_dialog.js";
 import { titleOf } from "./room_words.js";
 import { Rows } from "./rows.js";
-import { explainTrouble, Trouble, tell } from "./trouble.js";
+import { Trouble, tell } from "./trouble.js";
 
 const DAY_MS = 86_400_000;
 /** For how many days a link may be valid. */
 const DAYS = [1, 7, 30];
-/** The longest that a link may be valid. */
-const MOST_DAYS = 30;
-/** For how long after the time of a meeting the link of its calendar file is valid. */
-const DAYS_AFTER = 7;
 
 /** @type {Record<Role, Key>} */
 const ROLES = { attendee: "link.attendee", host: "link.host" };
@@ -32,8 +30,9 @@ export class Links {
   #words = h("p", { class: "desk-empty", role: "status" }, say("meetings.loading"));
   #list = h("ul", { class: "links" });
   #rows = new Rows(this.#list);
+  #make;
   #calendar;
-  #tooFar = h("p", { class: "fine-print", hidden: true }, say("link.tooFar", { days: MOST_DAYS }));
+  #tooFar = h("p", { class: "fine-print", hidden: true }, say("invitation.tooFar", { days: MOST_DAYS }));
   #trouble = new Trouble(() => void this.refresh());
 
   /**
@@ -43,8 +42,8 @@ export class Links {
   constructor(rest, room) {
     this.#rest = rest;
     this.#room = room;
-    const make = h("button", { type: "button", class: "secondary compact", onclick: () => this.#ask() });
-    make.append(icon("plus"), say("link.new"));
+    this.#make = h("button", { type: "button", class: "secondary compact", onclick: () => this.#ask() });
+    this.#make.append(icon("plus"), say("link.new"));
     this.#calendar = h("button", {
       type: "button",
       class: "secondary compact",
@@ -55,7 +54,7 @@ export class Links {
       "section",
       { class: "part" },
       h("h2", {}, say("link.title")),
-      h("div", { class: "part-actions" }, make, this.#calendar),
+      h("div", { class: "part-actions" }, this.#make, this.#calendar),
       this.#tooFar,
       this.#trouble.element,
       this.#words,
@@ -68,9 +67,9 @@ export class Links {
   /** @param {Room} room as it is now */
   update(room) {
     this.#room = room;
-    const days = room.scheduledFor ? (Date.parse(room.scheduledFor) - Date.now()) / DAY_MS : null;
-    this.#calendar.hidden = days === null || days > MOST_DAYS;
-    this.#tooFar.hidden = days === null || days <= MOST_DAYS;
+    const startsAt = room.scheduledFor ? new Date(room.scheduledFor) : null;
+    this.#calendar.hidden = startsAt === null || isTooFar(startsAt);
+    this.#tooFar.hidden = startsAt === null || !isTooFar(startsAt);
   }
 
   /** Reads them again. */
@@ -80,9 +79,12 @@ export class Links {
       this.#trouble.hide();
       this.#words.textContent = say("invitation.none");
       this.#words.hidden = invites.length > 0;
-      this.#rows.show(
-        invites.map((invite) => ({ key: invite.id, version: JSON.stringify(invite), make: () => this.#row(invite) })),
-      );
+      const rows = invites.map((invite) => ({
+        key: invite.id,
+        version: JSON.stringify(invite),
+        make: () => this.#row(invite),
+      }));
+      keepFocus(this.#list, () => this.#rows.show(rows), this.#make);
     } catch (error) {
       this.#words.hidden = true;
       this.#trouble.show(error);
@@ -120,10 +122,9 @@ export class Links {
 
   async #toCalendar() {
     const startsAt = this.#room.scheduledFor ?? "";
-    const days = Math.ceil((Date.parse(startsAt) - Date.now()) / DAY_MS) + DAYS_AFTER;
-    const expiresIn = Math.max(1, Math.min(MOST_DAYS, days)) * (DAY_MS / 1000);
     try {
       const event = { title: plain(titleOf(this.#room)), startsAt };
+      const expiresIn = lifeUntil(new Date(startsAt));
       const made = await this.#rest.invite(this.#room.id, "attendee", { event, expiresIn });
       download(made.calendar ?? "");
       await this.refresh();
@@ -147,40 +148,19 @@ function linkForm(make) {
   );
   const most = h("input", { type: "number", min: 1, max: 1_000_000, placeholder: say("link.any") });
   const password = h("input", { autocomplete: "off", minLength: 6, maxLength: 128, spellcheck: false });
-  const failure = h("p", { class: "trouble", role: "alert", hidden: true });
-  const submit = h("button", { type: "submit", class: "primary" }, say("invitation.make"));
-  const attempt = async () => {
-    submit.disabled = true;
-    try {
-      await make(/** @type {Role} */ (role.value), {
-        expiresIn: Number(valid.value) * (DAY_MS / 1000),
-        ...(most.value ? { maxUses: Number(most.value) } : {}),
-        ...(password.value ? { password: password.value } : {}),
-      });
-      dialog.close();
-    } catch (error) {
-      fill(failure, explainTrouble(error));
-      failure.hidden = false;
-    }
-    submit.disabled = false;
-  };
-  const form = h(
-    "form",
-    {
-      class: "room-form",
-      onsubmit: (/** @type {Event} */ event) => {
-        event.preventDefault();
-        void attempt();
-      },
-    },
+  const fields = [
     field(say("link.role"), role),
     field(say("link.valid"), valid),
     field(say("link.most"), most),
     field(say("invitation.password"), password),
     h("p", { class: "fine-print" }, say("invitation.passwordHint")),
-    failure,
-    h("div", { class: "dialog-actions" }, submit),
+  ];
+  openForm(say("link.new"), say("invitation.make"), fields, () =>
+    make(/** @type {Role} */ (role.value), {
+      expiresIn: Number(valid.value) * (DAY_MS / 1000),
+      ...(most.value ? { maxUses: Number(most.value) } : {}),
+      ...(password.value ? { password: password.value } : {}),
+    }),
   );
-  const dialog = openDialog(say("link.new"), form);
   role.focus();
 }

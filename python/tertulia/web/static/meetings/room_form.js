@@ -1,10 +1,9 @@
 /** @import { Room, RoomSettings } from "../protocol/types.js" */
 /** @import { Key } from "../words/say.js" */
-import { openDialog } from "../view/dialog.js";
-import { field, fill, h } from "../view/dom.js";
+import { field, h } from "../view/dom.js";
 import { fromField, toField } from "../view/moment_field.js";
 import { say } from "../words.js";
-import { explainTrouble } from "./trouble.js";
+import { openForm } from "./form_dialog.js";
 
 /**
  * @typedef {object} RoomFacts what the form says
@@ -65,8 +64,6 @@ export function roomDialog(room, save) {
   const most = h("input", { name: "most", type: "number", min: 1, max: 1000, required: true });
   most.value = String(settings.maxParticipants);
   const boxes = boxesOf(settings, room);
-  const failure = h("p", { class: "trouble", role: "alert", hidden: true });
-  const submit = h("button", { type: "submit", class: "primary" }, say(room ? "form.save" : "form.make"));
   /** @returns {RoomFacts} */
   const read = () => ({
     title: title.value.trim() || null,
@@ -74,37 +71,18 @@ export function roomDialog(room, save) {
     settings: Object.assign({ maxParticipants: Number(most.value) }, ...boxes.all.map((box) => box.read())),
   });
   const before = read();
-  const attempt = async () => {
-    submit.disabled = true;
-    try {
-      const facts = room ? changeOf(before, read()) : read();
-      if (facts) await save(/** @type {any} */ (facts));
-      dialog.close();
-    } catch (error) {
-      fill(failure, explainTrouble(error));
-      failure.hidden = false;
-    }
-    submit.disabled = false;
-  };
-  const form = h(
-    "form",
-    {
-      class: "room-form",
-      onsubmit: (/** @type {Event} */ event) => {
-        event.preventDefault();
-        void attempt();
-      },
-    },
+  const fields = [
     field(say("form.title"), title),
     field(say("form.when"), when),
     group("rules.coming", boxes.coming),
     group("rules.allowed", boxes.allowed),
     group("form.more", boxes.more),
     field(say("form.most"), most),
-    failure,
-    h("div", { class: "dialog-actions" }, submit),
-  );
-  const dialog = openDialog(say(room ? "form.edit" : "form.new"), form);
+  ];
+  openForm(say(room ? "form.edit" : "form.new"), say(room ? "form.save" : "form.make"), fields, async () => {
+    const facts = room ? changeOf(before, read()) : read();
+    if (facts) await save(/** @type {any} */ (facts));
+  });
   title.focus();
 }
 

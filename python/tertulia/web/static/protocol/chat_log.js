@@ -7,7 +7,7 @@ const KEPT = 500;
 
 /**
  * @typedef {object} ChatLogEvents
- * @property {ChatMessage} said somebody wrote just now
+ * @property {ChatMessage} said somebody wrote, just now or while we were away
  * @property {null} changed there are other messages: one was written, or earlier ones came
  * @property {ChatMessage} reacted the reactions to this message are others
  */
@@ -23,12 +23,15 @@ export class ChatLog extends Emitter {
   #messages = new Map();
   /** @type {{messageId: string, userId: string, emoji: string | null}[]} to messages that are being read */
   #early = [];
+  /** Whether what was written before we came has been read: what is read later is news. */
+  #isUpToDate = false;
 
   /** @param {Pick<Hub, "on" | "call">} hub */
   constructor(hub) {
     super();
     this.#hub = hub;
-    hub.on("joined", () => void this.#read());
+    // If that fails, we have what we heard.
+    hub.on("joined", () => void this.read().catch(() => {}));
     hub.on("ChatMessage", (message) => this.#onMessage(message));
     hub.on("MessageReaction", (reaction) => this.#onReaction(reaction));
   }
@@ -55,17 +58,20 @@ export class ChatLog extends Emitter {
     return this.all.some((message) => message.clientId === clientId);
   }
 
-  /** Reads what was written before we came, or while we were away. If that fails, we have what we heard. */
-  async #read() {
+  /**
+   * Reads what was written before we came, or while we were away.
+   *
+   * @throws {import("./errors.js").TertuliaError}
+   */
+  async read() {
     this.#early = [];
-    try {
-      /** @type {{messages: ChatMessage[]}} */
-      const { messages } = await this.#hub.call("ReadChat");
-      this.#merge(messages);
-    } catch {
-      return;
-    }
+    /** @type {{messages: ChatMessage[]}} */
+    const { messages } = await this.#hub.call("ReadChat");
+    const news = this.#isUpToDate ? messages.filter(({ id }) => !this.#messages.has(id)) : [];
+    this.#isUpToDate = true;
+    this.#merge(messages);
     this.emit("changed", null);
+    for (const message of news) this.emit("said", message);
   }
 
   /** @param {ChatMessage[]} kept by the server: their order and their reactions are true */

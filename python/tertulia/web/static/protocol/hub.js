@@ -31,7 +31,7 @@ const REFUSED = new Set([
 ]);
 /** Closes a socket without leaving: the seat is kept for a return. */
 const GIVEN_UP = 4999;
-/** A KeepAlive that is not answered within this time means that the socket is dead. */
+/** A socket over which nothing comes for so long behind a KeepAlive is dead. */
 const KEEP_ALIVE_TIMEOUT_MS = 5000;
 /** How often somebody who waits for a host finds out whether the connection lives: a laptop may have slept. */
 const WAITING_BEAT_MS = 10_000;
@@ -228,18 +228,21 @@ export class Hub extends Emitter {
   }
 
   /**
-   * Sends KeepAlive, and with it how many events have come, so that the hub need not keep those any more. A socket that
-   * does not answer in time is dead, whatever the browser believes. Who waits for a host is answered, too: not_joined.
+   * Sends KeepAlive, and with it how many events have come, so that the hub need not keep those any more. A socket over
+   * which nothing comes is dead, whatever the browser believes; if only the answer is late, calls before it take their
+   * time. Who waits for a host is answered, too: not_joined.
    *
    * @param {Socket} socket
    */
   async #beat(socket) {
+    const { heard } = socket;
     try {
       await socket.call("KeepAlive", { received: socket.received }, KEEP_ALIVE_TIMEOUT_MS);
     } catch (error) {
       if (socket !== this.#socket) return;
-      if (error instanceof UnreachableError) socket.close(GIVEN_UP, "no answer");
-      else if (!this.#isWaiting && asError(error).code === "not_joined") await this.#rejoin(socket);
+      if (error instanceof UnreachableError) {
+        if (socket.heard === heard) socket.close(GIVEN_UP, "no answer");
+      } else if (!this.#isWaiting && asError(error).code === "not_joined") await this.#rejoin(socket);
     }
   }
 

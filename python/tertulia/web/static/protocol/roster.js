@@ -14,6 +14,7 @@ import { Emitter } from "./emitter.js";
  * @property {Member} joined
  * @property {Member} left
  * @property {Member} changed
+ * @property {Member} raised has raised a hand
  */
 
 /**
@@ -78,8 +79,10 @@ export class Roster extends Emitter {
     const isSame = (/** @type {string} */ key, /** @type {unknown} */ value) =>
       JSON.stringify(member[/** @type {keyof Member} */ (key)]) === JSON.stringify(value);
     if (Object.entries(change).every(([key, value]) => isSame(key, value))) return;
+    const { handRaised } = member;
     Object.assign(member, change);
     this.emit("changed", member);
+    if (member.handRaised && !handRaised) this.emit("raised", member);
   }
 
   /** @param {Participant} participant */

@@ -34,6 +34,7 @@ export class Socket extends Emitter {
   #nextId = 1;
   #closed = false;
   #received = 0;
+  #heard = 0;
   /** @type {Map<number, Pending>} */
   #pending = new Map();
 
@@ -74,6 +75,11 @@ export class Socket extends Emitter {
   /** @returns {number} how many events have come since the last result of JoinRoom, as the hub counts them */
   get received() {
     return this.#received;
+  }
+
+  /** @returns {number} how many messages of any kind have come */
+  get heard() {
+    return this.#heard;
   }
 
   /** Whether calls can be sent. */
@@ -138,6 +144,7 @@ export class Socket extends Emitter {
 
   /** @param {unknown} data */
   #receive(data) {
+    this.#heard++;
     const message = typeof data === "string" ? JSON.parse(data) : {};
     if ("event" in message) {
       this.#received++;

@@ -88,6 +88,12 @@
  * @property {string | null} url null: it has no short link
  * @property {boolean} hasPassword
  *
+ * @typedef {object} VideoLimit A video of which our line lets less through than would fill its tile.
+ * @property {string} userId
+ * @property {Source} source
+ * @property {number | null} height of the smaller picture that comes; null: it is large enough
+ * @property {boolean} fewerFrames whether frames are left out
+ *
  * @typedef {object} Slot A receive-only m-line, and whose media it carries.
  * @property {string} mid
  * @property {string | null} userId
@@ -175,6 +181,7 @@
  * @property {{transportId: string, slots: Slot[]}} Slots
  * @property {{transportId: string, videos: WantedLayers[]}} LayersWanted
  * @property {{transportId: string, videos: {userId: string, source: Source, reason: string}[]}} VideosPaused
+ * @property {{transportId: string, videos: VideoLimit[]}} VideosLimited
  * @property {{userIds: string[]}} ActiveSpeakers
  * @property {{limit: "room" | "tenant"}} MediaLimited
  * @property {{transportId: string, state: string, reason?: string}} TransportState

@@ -17,15 +17,12 @@ export class Announcer {
   #meeting;
   #joined = new Gathering({ one: "joined.one", two: "joined.two", more: "joined.more" });
   #left = new Gathering({ one: "left.one", two: "left.two", more: "left.more" });
-  /** Whose hands are up: announced already, or up before we came. */
-  #raised;
   /** Whose screens are shared. */
   #sharers = new Set();
 
   /** @param {Meeting} meeting */
   constructor(meeting) {
     this.#meeting = meeting;
-    this.#raised = new Set(meeting.roster.all.filter((member) => member.handRaised).map((member) => member.userId));
   }
 
   /** @returns {(() => void)[]} ends it */
@@ -34,7 +31,7 @@ export class Announcer {
     return [
       roster.on("joined", (member) => this.#gather(member, this.#joined, "joined")),
       roster.on("left", (member) => this.#gather(member, this.#left, "left")),
-      roster.on("changed", (member) => this.#onChanged(member)),
+      roster.on("raised", (member) => this.#onRaised(member)),
       this.#meeting.on("tracks", () => this.#onTracks()),
       this.#meeting.on("mediaLimited", (limit) => notice(say(LIMITED[limit] ?? LIMITED.room), { topic: "limit" })),
     ];
@@ -61,11 +58,8 @@ export class Announcer {
   }
 
   /** @param {Member} member */
-  #onChanged({ userId, displayName, handRaised }) {
-    const isNews = handRaised && !this.#raised.has(userId) && userId !== this.#meeting.userId;
-    if (isNews) notice(say("told.hand", { name: displayName }));
-    if (handRaised) this.#raised.add(userId);
-    else this.#raised.delete(userId);
+  #onRaised({ userId, displayName: name }) {
+    if (userId !== this.#meeting.userId) notice(say("told.hand", { name }));
   }
 }
 

@@ -140,7 +140,8 @@ function paginate({ people, shares }, most, before, now) {
 
 /**
  * Chooses who is on the first page when there are more people than tiles. Those who are there keep their tile, until
- * somebody with a better claim to it has none: a raised hand comes before speech, speech before a camera.
+ * somebody with a better claim to it has none: the spotlight comes before a raised hand, that before speech, speech before
+ * a camera.
  *
  * @param {Person[]} people
  * @param {string[]} before who was there, in the order of their tiles
@@ -167,8 +168,8 @@ export function chooseSeen(people, before, now, places) {
  * @param {number} now
  * @returns {number} how good their claim to a tile is
  */
-function rank({ handRaised, hasCamera, spokeAt }, now) {
-  return (handRaised ? 4 : 0) + (now - spokeAt < SPEAKS_MS ? 2 : 0) + (hasCamera ? 1 : 0);
+function rank({ isSpotlit, handRaised, hasCamera, spokeAt }, now) {
+  return (isSpotlit ? 8 : 0) + (handRaised ? 4 : 0) + (now - spokeAt < SPEAKS_MS ? 2 : 0) + (hasCamera ? 1 : 0);
 }
 
 /**

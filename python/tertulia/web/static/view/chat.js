@@ -1,15 +1,13 @@
 /** @import { Meeting } from "../meeting.js" */
 /** @import { ChatMessage } from "../protocol/types.js" */
 /** @import { Item } from "./chat_message.js" */
-import { newUuid } from "../protocol.js";
-import { plain, say } from "../words.js";
+import { say, seen } from "../words.js";
 import { chatMessage } from "./chat_message.js";
 import { h, label } from "./dom.js";
 import { icon } from "./icons.js";
-import { linked } from "./linked.js";
 import { MessageMenu } from "./message_menu.js";
+import { Outbox } from "./outbox.js";
 import { panel } from "./panel.js";
-import { explainCall } from "./problem.js";
 import { Recipient } from "./recipient.js";
 
 /** Messages that a person sends within this time are grouped under one name. */
@@ -21,7 +19,7 @@ export class Chat {
   /** @type {Map<string, Item>} by the id of the message */
   #items = new Map();
   #list = h("ol");
-  #unsent = h("ol", { class: "unsent-list" });
+  #outbox;
   #scroller;
   #empty = h("p", { class: "empty" }, say("chat.empty"));
   #input;
@@ -35,8 +33,9 @@ export class Chat {
    */
   constructor(meeting, onClose) {
     this.#meeting = meeting;
+    this.#outbox = new Outbox(meeting, { onChange: () => this.#show(), onLeft: () => this.#input.focus() });
     const look = { class: "messages", role: "log", tabIndex: 0, "aria-label": say("chat.messages") };
-    this.#scroller = h("div", look, this.#list, this.#unsent);
+    this.#scroller = h("div", look, this.#list, this.#outbox.element);
     this.#menu = new MessageMenu(meeting, (userId) => this.writeTo(userId));
     this.#recipient = new Recipient(meeting, () => this.#address());
     this.#input = h("textarea", {
@@ -102,7 +101,7 @@ export class Chat {
     const mayWrite = this.#meeting.may("chat") || this.#meeting.roster.get(userId)?.role === "host";
     this.#input.disabled = !mayWrite;
     const everyone = say(mayWrite ? "chat.placeholder" : "may.notChat");
-    this.#input.placeholder = plain(userId && mayWrite ? say("chat.placeholderPrivate", { name }) : everyone);
+    this.#input.placeholder = seen(userId && mayWrite ? say("chat.placeholderPrivate", { name }) : everyone);
     this.#form.classList.toggle("is-private", userId !== "");
   }
 
@@ -118,12 +117,8 @@ export class Chat {
       this.#items.delete(id);
     }
     for (const [i, message] of messages.entries()) this.#place(message, messages[i - 1], i);
-    for (const element of /** @type {NodeListOf<HTMLElement>} */ (this.#unsent.querySelectorAll("li"))) {
-      if (!this.#meeting.chat.has(element.dataset.id ?? "")) continue;
-      if (element.contains(document.activeElement)) this.#input.focus();
-      element.remove();
-    }
-    this.#empty.hidden = messages.length > 0 || this.#unsent.children.length > 0;
+    this.#outbox.update();
+    this.#empty.hidden = messages.length > 0 || !this.#outbox.isEmpty;
     if (nearEnd || messages.at(-1)?.userId === this.#meeting.userId) this.showNewest();
   }
 
@@ -142,47 +137,21 @@ export class Chat {
   }
 
   /** @param {Event} event */
-  #onSubmit = async (event) => {
+  #onSubmit = (event) => {
     event.preventDefault();
     const text = this.#input.value.trim();
     if (!text) return;
     this.#write("");
-    await this.#send(text, newUuid(), this.#recipient.userId);
+    this.#outbox.send(text, this.#recipient.userId);
+    this.showNewest();
   };
-
-  /**
-   * @param {string} text stays in the list until it has arrived, with a button that tries again
-   * @param {string} id
-   * @param {string} to
-   */
-  async #send(text, id, to) {
-    try {
-      await this.#meeting.sendChat(text, id, to);
-    } catch (error) {
-      if (this.#meeting.chat.has(id)) return;
-      const again = h("button", { type: "button", class: "text-button" }, say("chat.sendAgain"));
-      const note = h("small", {}, say("chat.unsent"), " ", explainCall(error), " ", again);
-      const words = h("p", { dir: "auto" });
-      words.append(...linked(text));
-      const unsent = h("li", { class: "unsent" }, h("div", {}, words, note));
-      unsent.dataset.id = id;
-      again.onclick = () => {
-        unsent.remove();
-        this.#input.focus();
-        void this.#send(text, id, to);
-      };
-      this.#unsent.append(unsent);
-      this.#empty.hidden = true;
-      this.showNewest();
-    }
-  }
 
   /** @param {KeyboardEvent} event */
   #onKey = (event) => {
     // 229: in Safari the Enter that confirms a composition comes after its end.
     if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229) return;
     event.preventDefault();
-    this.#form.requestSubmit();
+    if (!event.repeat) this.#form.requestSubmit();
   };
 
   /** @param {string} text */

@@ -1,5 +1,4 @@
 /** @import { Meeting } from "../meeting.js" */
-/** @import { Member } from "../protocol/roster.js" */
 import { preferences } from "./preferences.js";
 
 /** @typedef {"came" | "left" | "hand" | "chat"} Chime */
@@ -58,8 +57,6 @@ export class Chimes {
   #meeting;
   #isChatOpen;
   #rules = new ChimeRules();
-  /** Whose hands are up. */
-  #raised;
   /** @type {AudioContext | null} */
   #context = null;
   #speaker = "";
@@ -71,7 +68,6 @@ export class Chimes {
   constructor(meeting, isChatOpen) {
     this.#meeting = meeting;
     this.#isChatOpen = isChatOpen;
-    this.#raised = new Set(meeting.roster.all.filter((member) => member.handRaised).map((member) => member.userId));
   }
 
   /** @returns {(() => void)[]} ends it */
@@ -81,7 +77,7 @@ export class Chimes {
     return [
       roster.on("joined", (member) => isOther(member) && this.#play("came")),
       roster.on("left", (member) => isOther(member) && this.#play("left")),
-      roster.on("changed", (member) => this.#onChanged(member)),
+      roster.on("raised", (member) => isOther(member) && this.#play("hand")),
       chat.on("said", (message) => isOther(message) && !this.#isSeen() && this.#play("chat")),
       () => void this.#context?.close(),
     ];
@@ -95,13 +91,6 @@ export class Chimes {
 
   #isSeen() {
     return this.#isChatOpen() && document.visibilityState === "visible";
-  }
-
-  /** @param {Member} member */
-  #onChanged({ userId, handRaised }) {
-    if (handRaised && !this.#raised.has(userId) && userId !== this.#meeting.userId) this.#play("hand");
-    if (handRaised) this.#raised.add(userId);
-    else this.#raised.delete(userId);
   }
 
   /** @param {Chime} chime */

@@ -1,7 +1,7 @@
 import { say } from "../words.js";
 import { fill, h, label } from "./dom.js";
 import { icon } from "./icons.js";
-import { Menu } from "./menu.js";
+import { Menu, walkAlong } from "./menu.js";
 import { PICKER } from "./reactions.js";
 
 /**
@@ -73,8 +73,8 @@ export class Controls {
     this.#menu = new Menu(
       "more-menu",
       [
-        ["screen", "screen", say("control.share"), "narrow-only"],
-        ["hand", "hand", say("control.hand"), "narrow-only"],
+        ["screen", "screen", "", "narrow-only"],
+        ["hand", "hand", "", "narrow-only"],
         ["react", "smile", say("reaction.title"), "narrow-only"],
         ["record", "record", "", "narrow-only"],
         ["flip", "flip", say("control.flip")],
@@ -113,7 +113,7 @@ export class Controls {
     const { mic, camera, screen, hand, react, record, chat, people } = this.#buttons;
     const bar = h(
       "div",
-      { class: "bar", role: "toolbar", "aria-label": say("control.toolbar") },
+      { class: "bar", role: "toolbar", "aria-label": say("control.toolbar"), onkeydown: walkAlong },
       h("div", { class: "group" }, mic, camera, screen, hand, react, record),
       h("div", { class: "group" }, chat, people, more),
       this.#end,
@@ -143,9 +143,11 @@ export class Controls {
     fill(mic, icon(isMuted ? "micOff" : "mic"));
     show(camera, say(isVideoOn ? "control.cameraOff" : "control.cameraOn"), "V", { off: !isVideoOn });
     fill(camera, icon(isVideoOn ? "camera" : "cameraOff"));
-    show(screen, say(isSharing ? "control.stopSharing" : "control.share"), "S", { active: isSharing });
+    const screenWords = say(isSharing ? "control.stopSharing" : "control.share");
+    show(screen, screenWords, "S", { active: isSharing });
     screen.hidden = !canShare;
-    show(hand, say(handRaised ? "control.lowerHand" : "control.raiseHand"), "H", { active: handRaised });
+    const handWords = say(handRaised ? "control.lowerHand" : "control.raiseHand");
+    show(hand, handWords, "H", { active: handRaised });
     const chatWords = unread > 0 ? say("control.chatUnread", { count: unread }) : say("control.chat");
     show(chat, chatWords, "C", { active: open === "chat" });
     show(list, say("control.people", { number: people }), "P", { active: open === "people" });
@@ -156,7 +158,8 @@ export class Controls {
     this.#people.textContent = String(people);
     if (isHost && !this.#end.hasAttribute("popovertarget")) this.#leaveMenu.openBy(this.#end);
     this.#leaveMenu.show("end", isHost);
-    this.#menu.show("screen", canShare);
+    this.#menu.show("screen", canShare, screenWords);
+    this.#menu.show("hand", true, handWords);
     this.#menu.show("flip", canFlip);
     this.#menu.show("invitation", canInvite);
     this.#menu.show("fullScreen", fillsScreen !== null, say(fillsScreen ? "view.leaveFullScreen" : "view.fullScreen"));

@@ -1,3 +1,4 @@
+/** @import { Device } from "../media/local.js" */
 /** @import { Key } from "../words/say.js" */
 import { say } from "../words.js";
 
@@ -62,6 +63,15 @@ export function deviceTrouble(what, error) {
 }
 
 /**
+ * Whether trying again can help, once one has done what {@link deviceTrouble} says: a page that is not secure stays so.
+ *
+ * @param {unknown} error of getUserMedia or getDisplayMedia
+ */
+export function mayPass(error) {
+  return !(error instanceof DOMException && error.name === "SecurityError");
+}
+
+/**
  * An installed app shows no address, and on iOS the icon next to it allows nothing. An iPad says that it is a Mac, which
  * has no touch screen.
  *
@@ -74,31 +84,50 @@ function blockedWhere() {
 }
 
 /**
- * Says that a device which was in use is gone. The browser does not tell why.
+ * What befalls devices that are in use: they are gone, and the browser does not tell why; the same, said where their
+ * buttons are in sight; the system withholds what they record.
  *
- * @param {"microphone" | "camera"} what
+ * @typedef {"lost" | "lostInLobby" | "interrupted"} Mishap
+ */
+
+/** @type {Record<Mishap, Record<Device | "both", Key>>} */
+const MISHAPS = {
+  lost: { microphone: "microphone.lost", camera: "camera.lost", both: "devices.lost" },
+  lostInLobby: { microphone: "microphone.lostInLobby", camera: "camera.lostInLobby", both: "devices.lostInLobby" },
+  interrupted: { microphone: "microphone.interrupted", camera: "camera.interrupted", both: "devices.interrupted" },
+};
+
+/**
+ * @param {Mishap} mishap
+ * @param {Device | "both"} what it has befallen
  * @returns {string}
  */
-export function lossOf(what) {
-  return say(what === "microphone" ? "microphone.lost" : "camera.lost");
+export function mishapOf(mishap, what) {
+  return say(MISHAPS[mishap][what]);
 }
 
 /**
- * Says that the system withholds what a device records.
+ * What is wrong with a device: what has befallen it, or why it was not opened.
  *
- * @param {"microphone" | "camera"} what
+ * @typedef {{is: Mishap} | {is: "refused", error: unknown}} Trouble
+ */
+
+/**
+ * Says what is wrong with devices: in one sentence what has befallen both.
+ *
+ * @param {Map<Device, Trouble>} troubles
  * @returns {string}
  */
-export function interruptionOf(what) {
-  return say(what === "microphone" ? "microphone.interrupted" : "camera.interrupted");
+export function troublesOf(troubles) {
+  const [one, other] = troubles.values();
+  if (one && one.is !== "refused" && one.is === other?.is) return mishapOf(one.is, "both");
+  return [...troubles].map(([what, trouble]) => troubleOf(what, trouble)).join(" ");
 }
 
 /**
- * The same as {@link lossOf}, where its button is in sight.
- *
- * @param {"microphone" | "camera"} what
- * @returns {string}
+ * @param {Device} what
+ * @param {Trouble} trouble
  */
-export function lossInLobby(what) {
-  return say(what === "microphone" ? "microphone.lostInLobby" : "camera.lostInLobby");
+function troubleOf(what, trouble) {
+  return trouble.is === "refused" ? deviceTrouble(what, trouble.error) : mishapOf(trouble.is, what);
 }

@@ -11,9 +11,10 @@ import { followInto } from "./notices.js";
  * @param {object} [more]
  * @param {string[]} [more.words] what will happen, a sentence or two each
  * @param {boolean} [more.isHarmless] it can be undone
+ * @param {string} [more.about] the userId of the member whom it is about
  * @returns {Promise<boolean>}
  */
-export function confirmation(question, yes, { words = [], isHarmless = false } = {}) {
+export function confirmation(question, yes, { words = [], isHarmless = false, about } = {}) {
   return new Promise((resolve) => {
     const choose = (/** @type {boolean} */ answer) => () => {
       resolve(answer);
@@ -33,13 +34,19 @@ export function confirmation(question, yes, { words = [], isHarmless = false } =
         h("button", { type: "button", class: isHarmless ? "primary" : "danger", onclick: choose(true) }, yes),
       ),
     );
+    if (about) dialog.dataset.about = about;
     dialog.addEventListener("close", () => resolve(false));
   });
 }
 
-/** Closes every dialog unanswered. */
-export function closeDialogs() {
-  for (const dialog of document.querySelectorAll("dialog")) dialog.close();
+/**
+ * Closes dialogs unanswered.
+ *
+ * @param {string} [about] only those about this member
+ */
+export function closeDialogs(about) {
+  const which = about === undefined ? "dialog" : `dialog[data-about="${about}"]`;
+  for (const dialog of /** @type {NodeListOf<HTMLDialogElement>} */ (document.querySelectorAll(which))) dialog.close();
 }
 
 /**
@@ -71,16 +78,4 @@ export function openDialog(title, ...content) {
   followInto(dialog);
   dialog.addEventListener("close", () => dialog.remove());
   return dialog;
-}
-
-/**
- * Shows a link to copy by hand, where the page may not: on an insecure page, or when access was denied.
- *
- * @param {string} link
- */
-export function linkDialog(link) {
-  const look = { readOnly: true, value: link, "aria-label": say("invite.link") };
-  const field = h("input", { ...look, onfocus: () => field.select() });
-  openDialog(say("invite.link"), h("p", { class: "lead" }, say("invite.byHand")), field);
-  field.focus();
 }

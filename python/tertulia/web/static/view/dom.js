@@ -1,9 +1,9 @@
-import { isolatedParts, plain } from "../words.js";
+import { isolatedParts, plain, seen } from "../words.js";
 
 /**
  * Creates an element. Properties whose names begin with `on` become listeners, those that the element has are set on it,
  * the rest become attributes. Null and undefined leave a property out, false an attribute. Isolated parts of a text
- * become elements of their own, and are plain text in an attribute.
+ * become elements of their own; attributes are text alone.
  *
  * @template {keyof HTMLElementTagNameMap} K
  * @param {K} tag
@@ -27,8 +27,12 @@ function nodes(child) {
   return typeof child === "string" ? sentence(child) : [child];
 }
 
-/** Attributes that are texts. */
-const TEXTS = new Set(["title", "placeholder", "aria-label"]);
+/** Attributes that are texts: read aloud, or seen. */
+const TEXTS = new Map([
+  ["aria-label", plain],
+  ["title", seen],
+  ["placeholder", seen],
+]);
 
 /**
  * @param {Element} element
@@ -37,7 +41,8 @@ const TEXTS = new Set(["title", "placeholder", "aria-label"]);
  */
 function set(element, name, value) {
   if (value === null || value === undefined) return;
-  if (TEXTS.has(name)) element.setAttribute(name, plain(value));
+  const text = TEXTS.get(name);
+  if (text) element.setAttribute(name, text(value));
   else if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
   else if (name in element && !name.startsWith("aria")) /** @type {any} */ (element)[name] = value;
   else if (value !== false || name.startsWith("aria")) element.setAttribute(name, String(value));

@@ -10,12 +10,16 @@ import { h } from "./dom.js";
 import { notice } from "./notices.js";
 import { BACKGROUNDS, prefer, preferences } from "./preferences.js";
 
-/** @type {Record<BackgroundChoice, Key>} */
+/** Another picture instead of one's own that is kept. */
+const ANOTHER = "another";
+
+/** @type {Record<BackgroundChoice | typeof ANOTHER, Key>} */
 const WORDS = {
   none: "background.none",
   blur: "background.blur",
   plain: "background.plain",
   own: "background.own",
+  another: "background.another",
 };
 
 /**
@@ -61,7 +65,7 @@ function onBackgroundLost(local, loss) {
  * @param {BackgroundChoice} chosen
  */
 function applyBackground(local, chosen) {
-  const background = canReplaceBackground() ? backgroundOf(chosen) : null;
+  const background = backgroundOf(chosen);
   return local.setEffect("camera", background && behindMe(background));
 }
 
@@ -87,8 +91,11 @@ export function effectChoices(local) {
 /** @param {LocalMedia} local */
 function backgroundChoice(local) {
   const file = h("input", { type: "file", accept: "image/*", hidden: true });
-  const select = h("select", {}, ...BACKGROUNDS.map((value) => h("option", { value }, say(WORDS[value]))));
+  const option = (/** @type {keyof typeof WORDS} */ value) => h("option", { value }, say(WORDS[value]));
+  const another = option(ANOTHER);
+  const select = h("select", {}, ...BACKGROUNDS.map(option), another);
   const show = () => {
+    another.hidden = !hasPicture();
     select.value = preferences().background;
   };
   const use = (/** @type {BackgroundChoice} */ background) => {
@@ -97,8 +104,8 @@ function backgroundChoice(local) {
     void applyBackground(local, background);
   };
   select.onchange = () => {
-    const chosen = /** @type {BackgroundChoice} */ (select.value);
-    if (chosen !== "own") return use(chosen);
+    const chosen = /** @type {BackgroundChoice | typeof ANOTHER} */ (select.value);
+    if (chosen !== ANOTHER && (chosen !== "own" || hasPicture())) return use(chosen);
     // What is shown goes on until a picture is chosen.
     show();
     file.click();

@@ -10,6 +10,8 @@ import { claimsOf, newUuid, TertuliaError } from "../protocol.js";
  * @property {string} [link] the short one we came by
  */
 
+/** Who would enter which room, as their token says it. @typedef {{room?: string, sub?: string}} Visitor */
+
 const CODE = /^[2-9a-hjkmnp-z]{4}(-[2-9a-hjkmnp-z]{4}){2}$/;
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
@@ -119,24 +121,24 @@ export function forgetToken(roomId) {
   sessionStorage.removeItem(tokenKey(roomId));
 }
 
-/** @param {string} token of somebody whom a host has not let in: from then on the server takes them for removed */
-export function keepDenial(token) {
-  localStorage.setItem(denialKey(token), "denied");
+/** @param {Visitor} visitor whom a host has not let in: from then on the server takes them for removed */
+export function keepDenial(visitor) {
+  localStorage.setItem(denialKey(visitor), "denied");
 }
 
-/** @param {string} token of somebody who is in the room now */
-export function forgetDenial(token) {
-  localStorage.removeItem(denialKey(token));
+/** @param {Visitor} visitor who is in the room now */
+export function forgetDenial(visitor) {
+  localStorage.removeItem(denialKey(visitor));
 }
 
 /**
- * Why a token was refused: a denial voids it as a removal does, and this browser knows which it was.
+ * Why somebody was refused: a denial keeps them out as a removal does, and this browser knows which it was.
  *
  * @param {TertuliaError} refusal
- * @param {string} token
+ * @param {Visitor} visitor
  */
-export function withDenial(refusal, token) {
-  const isDenial = refusal.reason === "removed" && localStorage.getItem(denialKey(token)) !== null;
+export function withDenial(refusal, visitor) {
+  const isDenial = refusal.reason === "removed" && localStorage.getItem(denialKey(visitor)) !== null;
   return isDenial ? new TertuliaError("entry_denied", refusal.message) : refusal;
 }
 
@@ -197,9 +199,8 @@ function codeKey(code) {
   return `tertulia.opened.${code}`;
 }
 
-/** @param {string} token whose user was denied, in this browser maybe one of several */
-function denialKey(token) {
-  const { room, sub } = claimsOf(token) ?? {};
+/** @param {Visitor} visitor in this browser maybe one of several */
+function denialKey({ room, sub }) {
   return `tertulia.denied.${room}.${sub}`;
 }
 

@@ -2,6 +2,7 @@
 /** @import { LocalMedia } from "../media.js" */
 /** @import { LinkReport, RemoteTrack } from "../media/link.js" */
 /** @import { Member } from "../protocol/roster.js" */
+/** @import { VideoLimit } from "../protocol/types.js" */
 import { say } from "../words.js";
 import { arrange } from "./arrangement.js";
 import { h } from "./dom.js";
@@ -25,6 +26,8 @@ export class Grid {
   #speakers = new Speakers();
   /** @type {Set<string>} */
   #paused = new Set();
+  /** @type {Set<string>} */
+  #limited = new Set();
   #pager = new Pager((by) => this.#turn(by));
   #onChanged;
   #onVolume;
@@ -49,7 +52,7 @@ export class Grid {
     this.#wishes = { layout, hidesSelf, pinned: "", page: 0 };
     /** Turns the pages. It is not part of the grid's element. */
     this.pager = this.#pager.element;
-    this.element = h("section", { class: "grid", "aria-label": say("tiles.label") });
+    this.element = h("section", { class: "grid", "aria-label": say("tiles.label"), tabIndex: -1 });
     this.#observer.observe(this.element);
   }
 
@@ -112,6 +115,12 @@ export class Grid {
   setPaused(videos) {
     this.#paused = new Set(videos);
     for (const [key, tile] of this.#tiles) tile.setPaused(this.#paused.has(key));
+  }
+
+  /** @param {VideoLimit[]} limits the videos of which less than wanted fits through our line */
+  setLimited(limits) {
+    this.#limited = new Set(limits.map(({ userId, source }) => `${userId}/${source}`));
+    for (const [key, tile] of this.#tiles) tile.setLimited(this.#limited.has(key));
   }
 
   /** Updates before the next frame, once for all changes until then. */
@@ -189,6 +198,8 @@ export class Grid {
     for (const [key, tile] of this.#tiles) {
       if (keys.has(key)) continue;
       this.#tiles.delete(key);
+      // The focus stays near, and on no button that another key press would mean.
+      if (tile.element.contains(tile.element.ownerDocument.activeElement)) this.element.focus();
       tile.close();
     }
     // Where text runs from right to left, so do the tiles.
@@ -216,6 +227,7 @@ export class Grid {
       onPicture: (visible) => !isScreen && this.#onPicture(userId, visible),
     });
     tile.setPaused(this.#paused.has(key));
+    tile.setLimited(this.#limited.has(key));
     this.#tiles.set(key, tile);
     this.element.append(tile.element);
     return tile;

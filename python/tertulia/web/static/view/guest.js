@@ -119,7 +119,7 @@ function isStale(error) {
  * @param {string} token
  */
 function refusalOf(error, token) {
-  return error instanceof TertuliaError ? withDenial(error, token) : error;
+  return error instanceof TertuliaError ? withDenial(error, claimsOf(token) ?? {}) : error;
 }
 
 /**

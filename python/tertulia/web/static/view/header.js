@@ -8,6 +8,8 @@ import { icon } from "./icons.js";
 export class Header {
   #clock = h("time", { class: "clock", title: say("meeting.clock") });
   #recording = h("span", { class: "recording", hidden: true }, say("meeting.recording"));
+  /** What is wrong, in the words that stand there. */
+  #said = "";
   #trouble = h("span", { role: "alert" });
   #help = h("button", { type: "button", class: "text-button", hidden: true }, say("meeting.whatToDo"));
   #banner = h("div", { class: "banner", hidden: true }, this.#trouble, this.#help);
@@ -54,16 +56,19 @@ export class Header {
    * @param {boolean} state.isSharing
    * @param {boolean} state.hasSound whether what is shared has sound
    * @param {boolean} state.isRecording
-   * @param {{words: string, hasHelp: boolean}} state.trouble what is wrong with the connection
+   * @param {{words: string, cause: string, hasHelp: boolean}} state.trouble what is wrong with the connection; where
+   *   nothing can be done, something is being tried
    */
-  update({ isSharing, hasSound, isRecording, trouble: { words, hasHelp } }) {
+  update({ isSharing, hasSound, isRecording, trouble: { words, cause, hasHelp } }) {
     this.#help.hidden = !hasHelp;
+    this.#banner.classList.toggle("is-working", !hasHelp);
     this.#sharing.hidden = !isSharing;
     fill(this.#sharingWords, say(hasSound ? "meeting.sharingSound" : "meeting.sharing"));
     this.#recording.hidden = !isRecording;
     this.#banner.hidden = words === "";
     // The same text again would be read out again.
-    if (this.#trouble.textContent !== words) this.#trouble.textContent = words;
+    if (this.#said !== words + cause) fill(this.#trouble, h("b", {}, words), " ", cause);
+    this.#said = words + cause;
   }
 
   close() {

@@ -6,59 +6,56 @@ import { confirmation, openDialog } from "./dialog.js";
 import { field, fill, h } from "./dom.js";
 import { iconButton } from "./icon_button.js";
 import { icon } from "./icons.js";
+import { isTooFar, lifeUntil, MOST_DAYS } from "./link_life.js";
 import { toField } from "./moment_field.js";
 import { fail, notice } from "./notices.js";
 import { explainCall } from "./problem.js";
 
 const LENGTHS = [15, 30, 45, 60, 90, 120];
 const HOUR_MS = 3_600_000;
-const DAY_S = 86_400;
-/** The longest that an invite may live. */
-const MOST_DAYS = 30;
 
 /**
  * Ways to invite people: a text to copy, a mail; of hosts also links with a password, calendar files, and the links that
- * there are.
+ * there are. A link is made once it is wanted.
  *
  * @param {object} options
- * @param {string} options.link
+ * @param {string | null} options.known the link to send; null: there is none yet
+ * @param {() => Promise<string>} options.make makes it
  * @param {{rest: Rest, roomId: string} | null} options.host null: we are none
  */
-export function invitationDialog({ link, host }) {
-  const shown = h("input", {
-    readOnly: true,
-    value: link,
-    "aria-label": say("invite.link"),
-    onfocus: () => shown.select(),
-  });
-  const copy = button("copy", say("invitation.copy"), () => void copyInvitation(shown.value));
-  const mail = h("a", { class: "secondary" }, icon("mail"), say("invitation.mail"));
-  const use = (/** @type {string} */ now) => {
-    shown.value = now;
-    mail.href = mailto(now);
-  };
-  use(link);
-  const ways = h("div", { class: "invitation-ways" }, copy, mail);
-  const more = host ? hostSections(host, use) : [];
-  openDialog(say("invitation.title"), h("div", { class: "invitation" }, shown, ways, ...more));
-  copy.focus();
-}
-
-/**
- * @param {{rest: Rest, roomId: string}} host
- * @param {(link: string) => void} use shows another link
- */
-function hostSections(host, use) {
+export function invitationDialog({ known, make, host }) {
   const list = h("ul", { class: "links" });
-  const show = () => void showLinks(host, list);
-  show();
-  return [
-    newLink(host, (made) => {
-      use(made.url);
-      show();
-    }),
-    h("details", { class: "links-section", open: false }, h("summary", {}, say("invitation.links")), list),
-  ];
+  const field = h("input", { readOnly: true, "aria-label": say("invite.link"), onfocus: () => field.select() });
+  const show = button("secondary", "link", say("invitation.show"), () => void wanted().then(() => field.focus(), fail));
+  const copy = button("primary", "copy", say("invitation.copy"), () => void copyInvitation(wanted()));
+  const mail = h("a", { class: "secondary" }, icon("mail"), say("invitation.mail"));
+  mail.onclick = (event) => {
+    if (field.value) return;
+    event.preventDefault();
+    void wanted().then(() => mail.click(), fail);
+  };
+  const use = (/** @type {string} */ link) => {
+    field.value = link;
+    mail.href = mailto(link);
+    field.hidden = !link;
+    show.hidden = !field.hidden;
+  };
+  const showAll = () => host && void showLinks(host, list, (deleted) => deleted === field.value && use(""));
+  const useNew = (/** @type {string} */ link) => {
+    use(link);
+    showAll();
+  };
+  const wanted = async () => {
+    if (!field.value) useNew(await make());
+    return field.value;
+  };
+  use(known ?? "");
+  showAll();
+  const ways = h("div", { class: "invitation-ways" }, copy, mail);
+  const links = h("details", { class: "links-section" }, h("summary", {}, say("invitation.links")), list);
+  const more = host ? [newLink(host, ({ url }) => useNew(url)), links] : [];
+  openDialog(say("invitation.title"), h("div", { class: "invitation" }, field, show, ways, ...more));
+  copy.focus();
 }
 
 /**
@@ -72,7 +69,7 @@ function newLink({ rest, roomId }, onMade) {
     value: plain(say("invitation.topicDefault")),
     required: true,
   });
-  const when = h("input", { name: "when", type: "datetime-local", value: nextHour() });
+  const when = h("input", { name: "when", type: "datetime-local", value: nextHour(), oninput: () => offer() });
   const length = h(
     "select",
     { name: "length" },
@@ -86,7 +83,19 @@ function newLink({ rest, roomId }, onMade) {
   void rest.room(roomId).then((room) => {
     if (room.title && title.value === anyTitle) title.value = room.title;
     if (room.scheduledFor && when.value === anyTime) when.value = toField(room.scheduledFor);
+    offer();
   }, fail);
+  const forCalendar = h(
+    "button",
+    { type: "submit", class: "secondary", value: "calendar" },
+    icon("calendar"),
+    say("invitation.calendar"),
+  );
+  const tooFar = h("p", { class: "note", role: "status" });
+  const offer = () => {
+    forCalendar.hidden = isTooFar(momentOf(when.value));
+    fill(tooFar, forCalendar.hidden ? say("invitation.tooFar", { days: MOST_DAYS }) : "");
+  };
   const failure = h("p", { class: "trouble", role: "alert", hidden: true });
   const make = async (/** @type {boolean} */ withEvent) => {
     failure.hidden = true;
@@ -117,12 +126,8 @@ function newLink({ rest, roomId }, onMade) {
     h("button", { type: "submit", class: "secondary", value: "link" }, icon("link"), say("invitation.make")),
     field(say("invitation.topic"), title),
     h("div", { class: "new-link-time" }, field(say("invitation.when"), when), field(say("invitation.length"), length)),
-    h(
-      "button",
-      { type: "submit", class: "secondary", value: "calendar" },
-      icon("calendar"),
-      say("invitation.calendar"),
-    ),
+    tooFar,
+    forCalendar,
     failure,
   );
   return h("details", { class: "links-section" }, h("summary", {}, say("invitation.new")), form);
@@ -134,10 +139,13 @@ function newLink({ rest, roomId }, onMade) {
  * @param {number} minutes
  */
 function eventAt(title, when, minutes) {
-  const startsAt = when ? new Date(when) : new Date();
-  const days = Math.ceil((startsAt.getTime() - Date.now()) / 1000 / DAY_S) + 7;
-  const expiresIn = Math.max(1, Math.min(MOST_DAYS, days)) * DAY_S;
-  return { event: { title, startsAt: startsAt.toISOString(), minutes }, expiresIn };
+  const startsAt = momentOf(when);
+  return { event: { title, startsAt: startsAt.toISOString(), minutes }, expiresIn: lifeUntil(startsAt) };
+}
+
+/** @param {string} when of a datetime-local field; "" is now */
+function momentOf(when) {
+  return when ? new Date(when) : new Date();
 }
 
 function nextHour() {
@@ -147,8 +155,9 @@ function nextHour() {
 /**
  * @param {{rest: Rest, roomId: string}} host
  * @param {HTMLElement} list
+ * @param {(link: string | null) => void} onDeleted
  */
-async function showLinks({ rest, roomId }, list) {
+async function showLinks({ rest, roomId }, list, onDeleted) {
   try {
     const invites = await rest.invites(roomId);
     const rows = invites.map((invite) =>
@@ -158,17 +167,34 @@ async function showLinks({ rest, roomId }, list) {
         iconButton("bin", say("invitation.delete"), () => void remove(invite)),
       ),
     );
-    fill(list, ...(rows.length ? rows : [h("li", {}, say("invitation.none"))]));
+    const shown = rows.length ? rows : [h("li", {}, say("invitation.none"))];
+    keepFocus(list, () => fill(list, ...shown), list.closest("details")?.querySelector("summary"));
   } catch (error) {
     fail(error);
   }
 
   /** @param {InviteView} invite */
-  async function remove({ id }) {
+  async function remove({ id, url }) {
     if (!(await confirmation(say("invitation.deleteQuestion"), say("action.delete")))) return;
-    await rest.deleteInvite(roomId, id).catch(fail);
-    await showLinks({ rest, roomId }, list);
+    await rest.deleteInvite(roomId, id).then(() => onDeleted(url), fail);
+    await showLinks({ rest, roomId }, list, onDeleted);
   }
+}
+
+/**
+ * Changes a list of invites. If the row with the focus goes, the focus goes on to the one in its place.
+ *
+ * @param {HTMLElement} list
+ * @param {() => void} change
+ * @param {HTMLElement | null} [without] gets the focus if no row is left
+ */
+export function keepFocus(list, change, without) {
+  const place = [...list.children].findIndex((row) => row.contains(document.activeElement));
+  change();
+  if (place < 0 || list.contains(document.activeElement)) return;
+  const row = list.children[place] ?? list.lastElementChild;
+  const [button] = [...(row?.querySelectorAll("button") ?? [])].slice(-1);
+  (button ?? without)?.focus();
 }
 
 /**
@@ -191,10 +217,9 @@ export function inviteRow({ url, expiresAt, hasPassword }, notes, ...buttons) {
   return h("li", {}, h("div", {}, address, h("small", {}, plain(all.filter(Boolean).join(" · ")))), ...buttons);
 }
 
-/** @param {string} link */
+/** @param {Promise<string>} link */
 async function copyInvitation(link) {
-  const text = words(link);
-  await copyText(text, { title: say("invitation.copy"), done: say("invitation.copied"), topic: "invite" });
+  await copyText(link.then(words), { title: say("invitation.copy"), done: say("invitation.copied"), topic: "invite" });
 }
 
 /** @param {string} link */
@@ -221,10 +246,11 @@ export function download(calendar) {
 }
 
 /**
+ * @param {string} look
  * @param {import("./icons.js").IconName} name
  * @param {string} text
  * @param {() => void} onclick
  */
-function button(name, text, onclick) {
-  return h("button", { type: "button", class: "primary", onclick }, icon(name), text);
+function button(look, name, text, onclick) {
+  return h("button", { type: "button", class: look, onclick }, icon(name), text);
 }

@@ -1,8 +1,7 @@
 import { say } from "../words.js";
-import { linkDialog } from "./dialog.js";
+import { copyText } from "./copying.js";
 import { h } from "./dom.js";
 import { icon } from "./icons.js";
-import { fail, notice } from "./notices.js";
 
 /**
  * Copies a link that others can join by, or shows it where the page may not copy.
@@ -10,14 +9,7 @@ import { fail, notice } from "./notices.js";
  * @param {Promise<string>} link
  */
 export async function copyInvite(link) {
-  try {
-    // Not writeText: by the time the link has come, the click may be too long ago to allow it.
-    const text = link.then((words) => new Blob([words], { type: "text/plain" }));
-    await navigator.clipboard.write([new ClipboardItem({ "text/plain": text })]);
-    notice(say("invite.copied"), { topic: "invite" });
-  } catch {
-    await link.then(linkDialog, fail);
-  }
+  await copyText(link, { title: say("invite.link"), done: say("invite.copied"), topic: "invite" });
 }
 
 /**

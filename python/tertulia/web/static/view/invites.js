@@ -26,13 +26,19 @@ export class Invites {
 
   /** @returns {Promise<string>} of an invite for attendees; the one made before, unless it was deleted or is old */
   link() {
-    this.#asked = this.#asked.catch(() => "").then(() => this.#find()); // one after the other, or each would make one
+    this.#asked = this.#asked.catch(() => "").then(() => this.#findOrMake()); // one after the other, or each would make one
     return this.#asked;
   }
 
-  async #find() {
+  /** @returns {Promise<string | null>} of the one made before, unless it was deleted or is old; none is made for this */
+  async known() {
     const kept = JSON.parse(sessionStorage.getItem(this.#key) ?? "null");
-    if (kept && (await this.#isGood(kept))) return kept.url;
+    return kept && (await this.#isGood(kept)) ? kept.url : null;
+  }
+
+  async #findOrMake() {
+    const known = await this.known();
+    if (known) return known;
     const { id, url, expiresAt } = await (await this.#rest()).invite(this.#roomId, "attendee");
     sessionStorage.setItem(this.#key, JSON.stringify({ id, url, expiresAt }));
     return url;
@@ -54,7 +60,7 @@ export class Inviting {
 
   /**
    * @param {Pick<Meeting, "role">} meeting
-   * @param {Pick<Invites, "link">} invites
+   * @param {Pick<Invites, "link" | "known">} invites
    * @param {string | null} ownLink by which others may come, too; null: it is for this member alone
    */
   constructor(meeting, invites, ownLink) {
@@ -68,8 +74,13 @@ export class Inviting {
     return this.#meeting.role === "host" || this.#ownLink !== null;
   }
 
-  /** @returns {Promise<string>} the link to send */
+  /** @returns {Promise<string>} the link to send; hosts make one if there is none yet */
   link() {
     return this.#meeting.role === "host" ? this.#invites.link() : Promise.resolve(this.#ownLink ?? "");
+  }
+
+  /** @returns {Promise<string | null>} the link to send, if there is one already */
+  known() {
+    return this.#meeting.role === "host" ? this.#invites.known() : Promise.resolve(this.#ownLink);
   }
 }

@@ -1,4 +1,5 @@
 /** @import { Key } from "../words/say.js" */
+/** @import { Moves } from "./moves.js" */
 /** @import { PushToTalk } from "./talk.js" */
 import { preferences } from "./preferences.js";
 
@@ -30,19 +31,6 @@ const TEXT = "input:not([type=checkbox], [type=radio], [type=range]), textarea, 
 /** What Space presses, by being released. */
 const PRESSED = "button, a, summary, [type=checkbox], [type=radio]";
 
-/** Keys by which one goes through a page. Whoever uses them means the focused control when they press Space. */
-const NAVIGATION = new Set([
-  "Tab",
-  "Enter",
-  "Escape",
-  "Home",
-  "End",
-  "ArrowUp",
-  "ArrowDown",
-  "ArrowLeft",
-  "ArrowRight",
-]);
-
 /** What is done in whichever window has the focus. The rest shows something on the page. @type {Set<Command>} */
 const ANYWHERE = new Set(["mic", "camera", "screen", "hand"]);
 
@@ -57,8 +45,7 @@ const ANYWHERE = new Set(["mic", "camera", "screen", "hand"]);
 export class Keyboard {
   #run;
   #talk;
-  /** @type {"pointer" | "keyboard" | "none"} by what the focus was moved last, as far as we know */
-  #moved = "none";
+  #moves;
   #listening = new AbortController();
 
   /**
@@ -66,23 +53,19 @@ export class Keyboard {
    *
    * @param {(command: Command) => void} run
    * @param {PushToTalk} talk
+   * @param {Moves} moves of the page
    */
-  constructor(run, talk) {
+  constructor(run, talk, moves) {
     this.#run = run;
     this.#talk = talk;
-    this.listenIn(window);
+    this.#moves = moves;
+    this.#listenIn(window);
   }
 
-  /** @param {Window} view the page, or a window of its own that shows the meeting */
-  listenIn(view) {
-    const { signal } = this.#listening;
-    const onPointer = () => {
-      this.#moved = "pointer";
-    };
-    view.addEventListener("pointerdown", onPointer, { signal, capture: true });
-    view.addEventListener("keydown", (event) => this.#onDown(event, view), { signal });
-    view.addEventListener("keyup", (event) => this.#onUp(event), { signal });
-    for (const end of ["blur", "pagehide"]) view.addEventListener(end, () => void this.#talk.release(), { signal });
+  /** @param {Window} view a window of its own that shows the meeting */
+  follow(view) {
+    this.#moves.follow(view);
+    this.#listenIn(view);
   }
 
   close() {
@@ -90,12 +73,19 @@ export class Keyboard {
     this.#talk.release();
   }
 
+  /** @param {Window} view */
+  #listenIn(view) {
+    const { signal } = this.#listening;
+    view.addEventListener("keydown", (event) => this.#onDown(event, view), { signal });
+    view.addEventListener("keyup", (event) => this.#onUp(event), { signal });
+    for (const end of ["blur", "pagehide"]) view.addEventListener(end, () => void this.#talk.release(), { signal });
+  }
+
   /**
    * @param {KeyboardEvent} event
    * @param {Window} view
    */
   #onDown(event, view) {
-    if (NAVIGATION.has(event.key)) this.#moved = "keyboard";
     if (isForOthers(event) || this.#isForSelect(event)) return;
     if (event.key === " ") return this.#onSpace(event);
     const command = COMMANDS.get(keyOf(event));
@@ -113,13 +103,12 @@ export class Keyboard {
    * @param {KeyboardEvent} event
    */
   #isForSelect({ key, target }) {
-    return isIn(target, "select") && (key !== " " || this.#moved !== "pointer");
+    return isIn(target, "select") && (key !== " " || this.#moves.by(target) !== "pointer");
   }
 
   /** @param {KeyboardEvent} event */
   #onSpace(event) {
-    if (isIn(event.target, "[role=menu]")) return;
-    const onControl = this.#moved === "keyboard" && isIn(event.target, PRESSED);
+    const onControl = this.#moves.by(event.target) === "keyboard" && isIn(event.target, PRESSED);
     if (!onControl) event.preventDefault();
     if (!event.repeat) this.#talk.press(onControl);
   }

@@ -2,7 +2,7 @@
 /** @import { Knock } from "../protocol/types.js" */
 import { say } from "../words.js";
 import { fill, h, initials, tint } from "./dom.js";
-import { clearNotices, fail, notice } from "./notices.js";
+import { clearNotices, fail, isShown, notice } from "./notices.js";
 import { Rows } from "./rows.js";
 
 /** Notices: of somebody who can be let in at once, and of all who wait. No button becomes another one under the pointer. */
@@ -63,8 +63,8 @@ export class Knocks {
     this.#told = new Set(waiting.keys());
     if (!waiting.has(this.#one)) clearNotices(ONE);
     const [first] = waiting.values();
-    if (!first || (waiting.size === 1 && shown(ONE))) return clearNotices(ALL);
-    const before = shown(ALL);
+    if (!first || (waiting.size === 1 && isShown(ONE))) return clearNotices(ALL);
+    const before = isShown(ALL);
     if (!isNews && !before) return;
     if (waiting.size === 1 && !before) return this.#tellOf(first);
     const count = waiting.size;
@@ -81,34 +81,34 @@ export class Knocks {
     notice(say("knock.one", { name }), { action, topic: ONE, stays: true });
   }
 
-  /** @param {Knock} knock */
+  /**
+   * @param {Knock} knock
+   * @returns {import("./rows.js").Row}
+   */
   #row({ userId, displayName, isGuest }) {
     const name = displayName;
-    return h(
-      "li",
-      { "data-user": userId },
-      h("span", { class: `face ${tint(userId)}`, "aria-hidden": "true" }, initials(name)),
-      h("span", { class: "who" }, h("bdi", { class: "name" }, name), isGuest && h("small", {}, say("people.guest"))),
+    const make = () =>
       h(
-        "span",
-        { class: "answers" },
-        button("deny", "secondary", say("knock.deny"), say("knock.denyName", { name }), () =>
-          this.#control.deny(userId).catch(fail),
+        "li",
+        { "data-user": userId },
+        h("span", { class: `face ${tint(userId)}`, "aria-hidden": "true" }, initials(name)),
+        h("span", { class: "who" }, h("bdi", { class: "name" }, name), isGuest && h("small", {}, say("people.guest"))),
+        h(
+          "span",
+          { class: "answers" },
+          button("deny", "secondary", say("knock.deny"), say("knock.denyName", { name }), () =>
+            this.#control.deny(userId).catch(fail),
+          ),
+          button("admit", "primary", say("knock.admit"), say("knock.admitName", { name }), () => this.#admit(userId)),
         ),
-        button("admit", "primary", say("knock.admit"), say("knock.admitName", { name }), () => this.#admit(userId)),
-      ),
-    );
+      );
+    return { userId, version: JSON.stringify([name, isGuest]), make };
   }
 
   /** @param {string} [userId] */
   #admit(userId) {
     this.#control.admit(userId).catch(fail);
   }
-}
-
-/** @param {string} topic whether one sees its notice */
-function shown(topic) {
-  return document.querySelector(`[data-topic="${topic}"]`) !== null;
 }
 
 /**

@@ -1,10 +1,11 @@
-/** @import { LocalMedia } from "../media.js" */
 /** @import { EntryView } from "../protocol/types.js" */
+/** @import { Opened } from "./preview.js" */
 import { dateAndTime, say } from "../words.js";
 import { fill, h } from "./dom.js";
 import { pageHeader } from "./page_header.js";
 import { prefer, preferences } from "./preferences.js";
 import { preview } from "./preview.js";
+import { speakerCheck } from "./speaker_check.js";
 
 /**
  * @typedef {object} Lobby
@@ -19,14 +20,14 @@ import { preview } from "./preview.js";
  * The screen before a meeting: name, camera and microphone, and the button that joins.
  *
  * @param {object} options
- * @param {LocalMedia} options.local
+ * @param {Opened} options.devices
  * @param {(name: string) => void} options.onGo joins
  * @param {EntryView} options.room
  * @param {() => void} options.onTest tests the connection first
  * @returns {Lobby}
  */
-export function lobby({ local, onGo, onTest, room }) {
-  const mirror = preview(local);
+export function lobby({ devices, onGo, onTest, room }) {
+  const mirror = preview(devices, speakerCheck());
   const failure = h("p", { class: "trouble", role: "alert", hidden: true });
   const name = h("input", {
     name: "name",
@@ -39,7 +40,6 @@ export function lobby({ local, onGo, onTest, room }) {
   });
   const waiting = h("div", { class: "asking", hidden: true });
   const go = h("button", { type: "submit", class: "primary" }, say(room.waits ? "lobby.ask" : "lobby.join"));
-  // The test closes the devices that whoever joins needs.
   const test = h("button", { type: "button", class: "text-button to-test", onclick: onTest }, say("check.title"));
   const form = h(
     "form",
@@ -47,11 +47,14 @@ export function lobby({ local, onGo, onTest, room }) {
       class: "ready",
       onsubmit: (/** @type {Event} */ event) => {
         event.preventDefault();
-        prefer({ name: name.value.trim() });
+        // Spaces alone are no name.
+        name.value = name.value.trim();
+        if (!form.reportValidity()) return;
+        prefer({ name: name.value });
         failure.hidden = true;
         form.classList.add("busy");
         go.disabled = test.hidden = true;
-        onGo(name.value.trim());
+        onGo(name.value);
       },
     },
     h("label", { class: "field" }, h("span", {}, say("lobby.name")), name),

@@ -4,23 +4,26 @@ import { say } from "../words.js";
 import { confirmation } from "./dialog.js";
 import { Menu } from "./menu.js";
 import { fail, notice } from "./notices.js";
-import { renameDialog } from "./rename.js";
 
 /** @typedef {"rename" | "volume" | "video" | "unmute" | "hand" | "spotlight" | "role" | "remove"} MemberAction */
 
 /** What can be done about one member: one menu for the whole list. */
 export class MemberMenu {
   #meeting;
+  #onRename;
   #onVolume;
   #menu;
   #userId = "";
 
   /**
    * @param {Meeting} meeting
-   * @param {(userId: string) => void} onVolume somebody's volume is to be changed
+   * @param {object} actions
+   * @param {() => void} actions.onRename we want another name
+   * @param {(userId: string) => void} actions.onVolume somebody's volume is to be changed
    */
-  constructor(meeting, onVolume) {
+  constructor(meeting, { onRename, onVolume }) {
     this.#meeting = meeting;
+    this.#onRename = onRename;
     this.#onVolume = onVolume;
     this.#menu = new Menu(
       "member-menu",
@@ -48,6 +51,11 @@ export class MemberMenu {
       this.#userId = userId;
       this.#update();
     });
+  }
+
+  /** @param {string} userId who has left: there is nothing to choose for them any more */
+  forget(userId) {
+    if (userId === this.#userId) this.element.hidePopover();
   }
 
   #update() {
@@ -95,7 +103,7 @@ export class MemberMenu {
     const { userId } = member;
     switch (action) {
       case "rename":
-        renameDialog(this.#meeting);
+        this.#onRename();
         return null;
       case "volume":
         this.#onVolume(userId);
@@ -129,6 +137,7 @@ export class MemberMenu {
     const sure = await confirmation(say("member.hostQuestion", { name }), say("member.makeHost"), {
       words: [say("member.hostWords")],
       isHarmless: true,
+      about: userId,
     });
     if (!sure) return null;
     await this.#meeting.control.setRole(userId, "host");
@@ -137,7 +146,7 @@ export class MemberMenu {
 
   /** @param {Member} member */
   async #remove({ userId, displayName: name, isGuest }) {
-    const sure = await confirmation(say("people.removeQuestion", { name }), say("action.remove"));
+    const sure = await confirmation(say("people.removeQuestion", { name }), say("action.remove"), { about: userId });
     if (!sure) return null;
     await this.#meeting.remove(userId, isGuest);
     return say("people.removed", { name });

@@ -73,19 +73,53 @@ export class Menu {
 
 /** @param {KeyboardEvent} event */
 function walk(event) {
-  if (event.key === "Escape") event.stopPropagation(); // it closes the menu by itself; the panel around it stays
-  const items = visible(/** @type {HTMLElement} */ (event.currentTarget));
-  const at = items.indexOf(/** @type {HTMLElement} */ (document.activeElement));
-  const next = { ArrowDown: (at + 1) % items.length, ArrowUp: at - 1, Home: 0, End: -1 }[event.key];
-  if (next === undefined) return;
-  event.preventDefault();
-  items.at(next)?.focus();
+  walkThrough(visible(/** @type {HTMLElement} */ (event.currentTarget)), event);
 }
 
 /**
- * @param {HTMLElement} menu
- * @returns {HTMLElement[]}
+ * The keys of a menu: up, down, the first and the last. Escape closes it by itself; the panel around it stays.
+ *
+ * @param {HTMLElement[]} items
+ * @param {KeyboardEvent} event
  */
-function visible(menu) {
-  return [...menu.querySelectorAll("button")].filter((item) => item.getClientRects().length > 0);
+export function walkThrough(items, event) {
+  if (event.key === "Escape") event.stopPropagation();
+  step(items, event, "ArrowDown", "ArrowUp");
+}
+
+/**
+ * The keys of a row of buttons: forward and back, the first and the last.
+ *
+ * @param {KeyboardEvent} event in the row
+ */
+export function walkAlong(event) {
+  const row = /** @type {HTMLElement} */ (event.currentTarget);
+  const isMirrored = getComputedStyle(row).direction === "rtl";
+  const [forward, back] = isMirrored ? ["ArrowLeft", "ArrowRight"] : ["ArrowRight", "ArrowLeft"];
+  if (step(visible(row), event, forward, back)) event.stopPropagation();
+}
+
+/**
+ * @param {HTMLElement[]} items
+ * @param {KeyboardEvent} event
+ * @param {string} forward the key that goes to the next one
+ * @param {string} back
+ * @returns {boolean} whether it was one of the keys
+ */
+function step(items, event, forward, back) {
+  const at = items.indexOf(/** @type {HTMLElement} */ (document.activeElement));
+  const next = { [forward]: (at + 1) % items.length, [back]: at - 1, Home: 0, End: -1 }[event.key];
+  // With Alt an arrow goes through the history.
+  if (next === undefined || event.altKey) return false;
+  event.preventDefault();
+  items.at(next)?.focus();
+  return true;
+}
+
+/**
+ * @param {HTMLElement} group
+ * @returns {HTMLElement[]} its buttons that one sees
+ */
+function visible(group) {
+  return [...group.querySelectorAll("button")].filter((item) => item.getClientRects().length > 0);
 }

@@ -5,6 +5,7 @@ import { copyText } from "./copying.js";
 import { fill, h } from "./dom.js";
 import { emojiRow } from "./emoji.js";
 import { icon } from "./icons.js";
+import { walkThrough } from "./menu.js";
 import { fail } from "./notices.js";
 import { keepAt } from "./popover.js";
 
@@ -20,8 +21,7 @@ export class MessageMenu {
   constructor(meeting, writeTo) {
     this.#meeting = meeting;
     this.#writeTo = writeTo;
-    // Escape closes the menu by itself; the panel around it stays.
-    const onkeydown = (/** @type {KeyboardEvent} */ event) => event.key === "Escape" && event.stopPropagation();
+    const onkeydown = (/** @type {KeyboardEvent} */ event) => walkThrough(stops(this.element), event);
     this.element = h("div", { class: "menu message-menu", popover: "auto", onkeydown });
   }
 
@@ -71,6 +71,19 @@ export class MessageMenu {
     const isMine = message.reactions?.[this.#meeting.userId] === emoji;
     this.#meeting.reactTo(message.id, isMine ? null : emoji).catch(fail);
   }
+}
+
+/**
+ * What up and down walk through: the row of emoji is one of them.
+ *
+ * @param {HTMLElement} menu
+ * @returns {HTMLElement[]}
+ */
+function stops(menu) {
+  const buttons = [...menu.querySelectorAll("button")];
+  const inRow = buttons.filter((button) => button.closest(".emoji-row"));
+  const ofRow = inRow.find((button) => button === document.activeElement) ?? inRow[0];
+  return buttons.filter((button) => button === ofRow || !inRow.includes(button));
 }
 
 /**

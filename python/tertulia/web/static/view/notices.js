@@ -37,6 +37,7 @@ export function notice(text, { action, topic, stays = false } = {}) {
   );
   element.dataset.topic = topic ?? "";
   area().append(element);
+  if (stays) new ResizeObserver(makeRoom).observe(element);
   // Who is about to press the one that is replaced presses this one.
   if (replaced.some((old) => old.contains(document.activeElement))) element.querySelector("button")?.focus();
   for (const old of replaced) remove(old);
@@ -52,6 +53,23 @@ export function fail(error) {
 /** @param {string} [topic] which notices to remove; all without it */
 export function clearNotices(topic) {
   for (const element of topic ? noticesOf(topic) : area().querySelectorAll(".notice")) remove(element);
+}
+
+/**
+ * Whether one sees a notice.
+ *
+ * @param {string} topic
+ */
+export function isShown(topic) {
+  return noticesOf(topic).length > 0;
+}
+
+/** Says in CSS how much room the notices take that stay: where they would be over buttons, something has to give way. */
+function makeRoom() {
+  const notices = /** @type {HTMLElement[]} */ ([...area().querySelectorAll(".stays")]);
+  const gap = Number.parseFloat(getComputedStyle(area()).rowGap);
+  const height = notices.reduce((sum, { offsetHeight }) => sum + offsetHeight + gap, 0);
+  document.documentElement.style.setProperty("--standing-notices", `${height}px`);
 }
 
 /** @param {string} topic */

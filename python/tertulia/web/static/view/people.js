@@ -1,6 +1,6 @@
 /** @import { Meeting } from "../meeting.js" */
 /** @import { Member } from "../protocol/roster.js" */
-import { say } from "../words.js";
+import { isolated, say } from "../words.js";
 import { h, initials, label, tint } from "./dom.js";
 import { icon } from "./icons.js";
 import { Knocks } from "./knocks.js";
@@ -8,6 +8,21 @@ import { MemberMenu } from "./member_menu.js";
 import { fail, notice } from "./notices.js";
 import { panel } from "./panel.js";
 import { Rows } from "./rows.js";
+
+/**
+ * What the row of a person says.
+ *
+ * @typedef {object} Facts
+ * @property {string} userId
+ * @property {string} name
+ * @property {string} note
+ * @property {boolean} isAway
+ * @property {boolean} handRaised
+ * @property {boolean} isPinned
+ * @property {boolean} isMuted
+ * @property {boolean} canMute whether we may mute them
+ * @property {boolean} films
+ */
 
 /** The list of people, with what can be done about each. */
 export class People {
@@ -27,14 +42,15 @@ export class People {
    * @param {() => void} actions.onClose
    * @param {() => void} actions.onInvite
    * @param {() => void} actions.onRules opens meeting control
+   * @param {() => void} actions.onRename we want another name
    * @param {(userId: string) => void} actions.onVolume somebody's volume is to be changed
    * @param {Pick<import("./grid.js").Grid, "pinnedUser" | "togglePin" | "films">} actions.tiles
    */
-  constructor(meeting, { onClose, onInvite, onRules, onVolume, tiles }) {
+  constructor(meeting, { onClose, onInvite, onRules, onRename, onVolume, tiles }) {
     this.#meeting = meeting;
     this.#onInvite = onInvite;
     this.#tiles = tiles;
-    this.#menu = new MemberMenu(meeting, onVolume);
+    this.#menu = new MemberMenu(meeting, { onRename, onVolume });
     /** Who waits to be admitted. */
     this.knocks = new Knocks(meeting);
     this.#muteAll = h(
@@ -68,10 +84,16 @@ export class People {
       this.#list,
       this.#menu.element,
     );
-    // A key that is held does not press what gets the focus next.
-    this.element.addEventListener("keydown", (event) => {
-      if (event.key === "Enter" && event.repeat) event.preventDefault();
-    });
+  }
+
+  /**
+   * Closes the menu of somebody who has left; to be called before the list is updated, so that the focus comes back to
+   * their row, and goes on from there.
+   *
+   * @param {string} userId
+   */
+  forget(userId) {
+    this.#menu.forget(userId);
   }
 
   /** Updates the list if it is visible; to be called when it is shown, too. */
@@ -90,9 +112,20 @@ export class People {
   /**
    * @param {Member} member
    * @param {boolean} isSelf
+   * @returns {import("./rows.js").Row}
    */
   #row(member, isSelf) {
-    const { userId, displayName, role, handRaised, isAway } = member;
+    const facts = this.#factsOf(member, isSelf);
+    return { userId: member.userId, version: JSON.stringify(facts), make: () => this.#element(facts) };
+  }
+
+  /**
+   * @param {Member} member
+   * @param {boolean} isSelf
+   * @returns {Facts}
+   */
+  #factsOf(member, isSelf) {
+    const { userId, displayName: name, role, isMuted, handRaised, isAway } = member;
     const isLeftOut = this.#meeting.recording.isOn && member.recordingOptOut;
     const isGuest = member.isGuest && !isSelf;
     const notes = [
@@ -105,25 +138,35 @@ export class People {
       isAway && say("person.reconnecting"),
     ];
     const note = notes.filter(Boolean).join(" · ");
+    const isPinned = this.#tiles.pinnedUser === userId;
+    const canMute = this.#meeting.role === "host" && !isMuted && !isSelf;
+    return { userId, name, note, isAway, handRaised, isPinned, isMuted, canMute, films: this.#tiles.films(member) };
+  }
+
+  /** @param {Facts} facts */
+  #element(facts) {
+    const { userId, name, note, isAway, handRaised, films } = facts;
     return h(
       "li",
       { class: isAway ? "is-away" : "", "data-user": userId },
-      h("span", { class: `face ${tint(userId)}`, "aria-hidden": "true" }, initials(displayName)),
-      h("span", { class: "who" }, h("bdi", { class: "name" }, displayName), note && h("small", {}, note)),
+      h("span", { class: `face ${tint(userId)}`, "aria-hidden": "true" }, initials(name)),
+      h(
+        "span",
+        { class: "who" },
+        h("bdi", { class: "name", title: isolated(name) }, name),
+        note && h("small", {}, note),
+      ),
       handRaised && sign("hand", say("person.handRaised"), "raised"),
-      this.#pinButton(member),
-      this.#microphone(member, isSelf),
-      this.#tiles.films(member)
-        ? sign("camera", say("person.cameraOn"), "")
-        : sign("cameraOff", say("person.cameraOff"), "off"),
-      this.#moreButton(member),
+      this.#pinButton(facts),
+      this.#microphone(facts),
+      films ? sign("camera", say("person.cameraOn"), "") : sign("cameraOff", say("person.cameraOff"), "off"),
+      this.#moreButton(facts),
     );
   }
 
-  /** @param {Member} member */
-  #pinButton({ userId, displayName }) {
-    const isPinned = this.#tiles.pinnedUser === userId;
-    const words = say(isPinned ? "tile.unpin" : "tile.pin", { name: displayName });
+  /** @param {Facts} facts */
+  #pinButton({ userId, name, isPinned }) {
+    const words = say(isPinned ? "tile.unpin" : "tile.pin", { name });
     const button = this.#act("pin", "pin", words, () => this.#tiles.togglePin(userId));
     button.setAttribute("aria-pressed", String(isPinned));
     return button;
@@ -132,13 +175,11 @@ export class People {
   /**
    * The state of a microphone; of hosts also what mutes it.
    *
-   * @param {Member} member
-   * @param {boolean} isSelf
+   * @param {Facts} facts
    */
-  #microphone({ userId, displayName: name, isMuted }, isSelf) {
-    if (this.#meeting.role !== "host" || isMuted || isSelf) {
-      return isMuted ? sign("micOff", say("person.muted"), "off") : sign("mic", say("person.unmuted"), "");
-    }
+  #microphone({ userId, name, isMuted, canMute }) {
+    if (isMuted) return sign("micOff", say("person.muted"), "off");
+    if (!canMute) return sign("mic", say("person.unmuted"), "");
     return this.#act("mute", "mic", say("people.mute", { name }), () => void this.#mute(userId));
   }
 
@@ -148,8 +189,8 @@ export class People {
     return this.#run(this.#meeting.askToMute(userId), say("people.beingMuted", { name }));
   }
 
-  /** @param {Member} member */
-  #moreButton({ userId, displayName: name }) {
+  /** @param {Facts} facts */
+  #moreButton({ userId, name }) {
     const more = this.#act("more", "more", say("member.more", { name }), () => {});
     this.#menu.openBy(more, userId);
     return more;

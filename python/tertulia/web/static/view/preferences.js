@@ -22,11 +22,19 @@ import { LAYOUTS } from "./arrangement.js";
  * @property {BackgroundChoice} background what is shown behind us
  * @property {ScreenContent} screenContent what our screens show
  * @property {boolean} sounds whether there is a sound for who comes, leaves, raises a hand or writes
- * @property {boolean} mutedSpeech whether we are told that we speak while muted. The microphone is listened to for that:
+ * @property {Hint} mutedSpeech whether we are told that we speak while muted. The microphone is listened to for that:
  *   Firefox and Safari, which would show it as off, are asked to only if the person wishes
  * @property {boolean} shortcuts whether single-key shortcuts are on
  */
 
+/**
+ * Whether we are told something: `ask` is for the person to say.
+ *
+ * @typedef {"on" | "off" | "ask"} Hint
+ */
+
+/** @type {Hint[]} */
+const HINTS = ["on", "off", "ask"];
 /** @type {BackgroundChoice[]} */
 export const BACKGROUNDS = ["none", "blur", "plain", "own"];
 
@@ -47,7 +55,7 @@ const DEFAULTS = {
   background: "none",
   screenContent: "detail",
   sounds: true,
-  mutedSpeech: "userAgentData" in (globalThis.navigator ?? {}),
+  mutedSpeech: "userAgentData" in (globalThis.navigator ?? {}) ? "on" : "ask",
   shortcuts: true,
 };
 
@@ -58,6 +66,7 @@ export function preferences() {
   const result = /** @type {Preferences} */ (Object.fromEntries(kept));
   if (!(result.quality in VIDEO_QUALITIES)) result.quality = DEFAULTS.quality;
   if (!BACKGROUNDS.includes(result.background)) result.background = DEFAULTS.background;
+  if (!HINTS.includes(result.mutedSpeech)) result.mutedSpeech = DEFAULTS.mutedSpeech;
   if (result.screenContent !== "motion") result.screenContent = DEFAULTS.screenContent;
   if (!LAYOUTS.includes(result.layout)) result.layout = DEFAULTS.layout;
   return result;

@@ -22,6 +22,7 @@ const ENTRY = {
   removed: "ended.removedLead",
   wrong_password: "password.wrong",
   rate_limited: "problem.rate_limited",
+  unavailable: "problem.unavailable",
   unreachable: "problem.unreachable",
 };
 
@@ -36,6 +37,7 @@ const CALL = {
   not_found: "call.missing",
   not_joined: "call.disconnected",
   rate_limited: "problem.rate_limited",
+  unavailable: "problem.unavailable",
   unreachable: "problem.unreachable",
 };
 

@@ -3,6 +3,7 @@
 /** @import { Rest } from "../protocol.js" */
 /** @import { Action } from "./controls.js" */
 /** @import { Inviting } from "./invites.js" */
+/** @import { Moves } from "./moves.js" */
 import { canShareScreen } from "../media.js";
 import { say } from "../words.js";
 import { Announcer } from "./announcer.js";
@@ -15,6 +16,7 @@ import { h } from "./dom.js";
 import { canFloat, Floating } from "./floating.js";
 import { Grid } from "./grid.js";
 import { Header } from "./header.js";
+import { ignoreHeldKeys } from "./held_keys.js";
 import { icon } from "./icons.js";
 import { aloneCard, copyInvite } from "./invite.js";
 import { Keyboard } from "./keyboard.js";
@@ -25,6 +27,7 @@ import { Permissions } from "./permissions.js";
 import { prefer, preferences } from "./preferences.js";
 import { Reactions } from "./reactions.js";
 import { RecordingControl } from "./recording/control.js";
+import { Redraw } from "./redraw.js";
 import { RoomDialogs } from "./room_dialogs.js";
 import { SidePanels } from "./side_panels.js";
 import { Sound } from "./sound.js";
@@ -56,6 +59,7 @@ export class Room {
   #trouble;
   #permissions;
   #reactions;
+  #redraw = new Redraw(() => this.#update());
   #cleanup;
 
   /**
@@ -63,26 +67,36 @@ export class Room {
    * @param {LocalMedia} local
    * @param {Inviting} inviting
    * @param {() => Promise<Rest>} rest the API, called as this member
+   * @param {Moves} moves of the page
    */
-  constructor(meeting, local, inviting, rest) {
+  constructor(meeting, local, inviting, rest, moves) {
     this.#meeting = meeting;
     this.#local = local;
     this.#inviting = inviting;
-    const [update, run] = [() => this.#update(), (/** @type {Action} */ action) => this.#run(action)];
+    const [update, run] = [() => this.#redraw.schedule(), (/** @type {Action} */ action) => this.#run(action)];
     const onInvite = () => run("invite");
     const onVolume = (/** @type {string} */ userId) => void this.#dialogs.openVolume(userId);
     this.#grid = new Grid(meeting, local, {
       onChanged: () => this.#people.update(),
       onVolume,
     });
-    this.#floating = new Floating(this.#grid, run, update, (opened) => this.#keyboard.listenIn(opened));
+    this.#floating = new Floating(this.#grid, run, update, (opened) => {
+      ignoreHeldKeys(opened);
+      this.#keyboard.follow(opened);
+    });
     this.#trouble = new Trouble(meeting, update);
     this.#header = this.#newHeader(onInvite);
     this.#chat = new Chat(meeting, () => run("chat"));
     this.#reactions = new Reactions((emoji) => void meeting.react(emoji).catch(fail));
     const onPeople = () => run("people");
-    const onRules = () => run("rules");
-    this.#people = new People(meeting, { onClose: onPeople, onInvite, onRules, onVolume, tiles: this.#grid });
+    this.#people = new People(meeting, {
+      onClose: onPeople,
+      onInvite,
+      onRules: () => run("rules"),
+      onRename: () => void this.#dialogs.open("rename"),
+      onVolume,
+      tiles: this.#grid,
+    });
     this.#panels = new SidePanels(meeting, { chat: this.#chat, people: this.#people }, (closed) => {
       if (closed) this.#controls.focus(closed);
       update();
@@ -90,7 +104,7 @@ export class Room {
     this.#controls = new Controls(run);
     this.#permissions = new Permissions(meeting);
     this.#devices = new OwnDevices(meeting, local, this.#permissions, update);
-    this.#keyboard = new Keyboard(run, this.#devices.talk);
+    this.#keyboard = new Keyboard(run, this.#devices.talk, moves);
     this.#recording = new RecordingControl(meeting, rest, update);
     this.#startSound = startSoundButton(() => this.#onStartSound());
     this.#sound = new Sound(() => {
@@ -121,7 +135,7 @@ export class Room {
     this.#cleanup = this.#listen();
     this.#setSpeaker(preferences().speaker);
     this.#onTracks();
-    update();
+    this.#update();
   }
 
   /** Puts the focus on the microphone: the button that joined is gone. */
@@ -131,6 +145,7 @@ export class Room {
 
   close() {
     for (const end of this.#cleanup) end();
+    this.#redraw.close();
     clearNotices();
     closeDialogs();
     this.#floating.close();
@@ -151,12 +166,12 @@ export class Room {
         prefer({ screenContent });
         this.#local.setScreenContent(screenContent);
       },
-      onHelp: () => this.#trouble.explain(),
+      onHelp: () => void this.#dialogs.explain(this.#trouble.blockage, this.#trouble.nameOf),
     });
   }
 
   #listen() {
-    const [meeting, local, update] = [this.#meeting, this.#local, () => this.#update()];
+    const [meeting, local, update] = [this.#meeting, this.#local, () => this.#redraw.schedule()];
     return [
       stayAwake(),
       followFullScreen(update),
@@ -174,13 +189,14 @@ export class Room {
       meeting.control.on("settings", update),
       meeting.control.on("waiting", update),
       meeting.roster.on("joined", update),
-      meeting.roster.on("left", update),
+      meeting.roster.on("left", ({ userId }) => this.#onLeft(userId)),
       meeting.roster.on("changed", update),
       local.on("track", update),
       local.on("changed", update),
       meeting.on("tracks", () => this.#onTracks()),
       meeting.on("speakers", (userIds) => this.#grid.setSpeakers(userIds)),
       meeting.on("paused", (videos) => this.#grid.setPaused(videos)),
+      meeting.on("limited", (limits) => this.#grid.setLimited(limits)),
       meeting.on("report", (report) => this.#grid.takeReport(report)),
       meeting.on("reaction", ({ userId, emoji }) => this.#onReaction(userId, emoji)),
     ];
@@ -214,7 +230,7 @@ export class Room {
     this.#devices.update();
     this.#people.update();
     this.#chat.update();
-    this.#grid.schedule();
+    this.#grid.update();
     this.#alone.hidden = people > 1 || this.#meeting.control.waiting.size > 0;
     this.element.classList.toggle("cannot-invite", !canInvite);
     this.element.classList.toggle("has-panel", open !== null);
@@ -233,7 +249,7 @@ export class Room {
       case "flip":
         return this.#devices.flip();
       case "hand":
-        return void this.#meeting.raiseHand(!this.#meeting.handRaised).then(() => this.#update(), fail);
+        return void this.#meeting.raiseHand(!this.#meeting.handRaised).catch(fail);
       case "chat":
       case "people":
         return this.#panels.toggle(action);
@@ -278,10 +294,16 @@ export class Room {
     if (sure) await this.#meeting.endForAll().catch(fail);
   }
 
+  /** @param {string} userId */
+  #onLeft(userId) {
+    this.#people.forget(userId);
+    closeDialogs(userId);
+    this.#redraw.schedule();
+  }
+
   #onTracks() {
     this.#sound.update(this.#meeting.tracks());
-    this.#people.update();
-    this.#grid.schedule();
+    this.#redraw.schedule();
   }
 
   /**

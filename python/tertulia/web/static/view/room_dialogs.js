@@ -1,10 +1,10 @@
 /** @import { LocalMedia } from "../media.js" */
+/** @import { Blockage } from "../media/blockage.js" */
 /** @import { Meeting } from "../meeting.js" */
 /** @import { Rest } from "../protocol.js" */
 /** @import { Grid } from "./grid.js" */
 /** @import { Inviting } from "./invites.js" */
 /** @import { Sound } from "./sound.js" */
-import { say } from "../words.js";
 import { loaded } from "./loading.js";
 import { fail } from "./notices.js";
 
@@ -14,9 +14,12 @@ const MODULES = {
   details: () => import("./dialogs/details.js"),
   rules: () => import("./dialogs/rules.js"),
   help: () => import("./dialogs/shortcuts.js"),
+  rename: () => import("./dialogs/rename.js"),
   volume: () => import("./dialogs/volume.js"),
+  blocked: () => import("./dialogs/blocked.js"),
   invitation: () => import("./invitation.js"),
 };
+/** @typedef {"settings" | "layout" | "details" | "rules" | "help" | "rename" | "invitation"} DialogName */
 /** After this time the meeting runs, and has the line for itself no longer. */
 const CALM_MS = 3000;
 
@@ -65,28 +68,40 @@ export class RoomDialogs {
     return [over];
   }
 
-  /** @param {"settings" | "layout" | "details" | "rules" | "help" | "invitation"} name which one to show */
-  async open(name) {
-    try {
-      await this.#show(name);
-    } catch (error) {
-      if (!this.#isOver) fail(error);
-    }
+  /** @param {DialogName} name which one to show */
+  open(name) {
+    return this.#attempt(this.#show(name));
   }
 
   /** @param {string} userId whose volume is to be changed */
-  async openVolume(userId) {
+  openVolume(userId) {
+    const show = this.#part(MODULES.volume(), ({ volumeDialog }) => {
+      const member = this.#meeting.roster.get(userId);
+      const setVolume = (/** @type {number} */ volume) => this.#sound.setVolume(userId, volume);
+      if (member) volumeDialog(member, this.#sound.volumeOf(userId), setVolume);
+    });
+    return this.#attempt(show);
+  }
+
+  /**
+   * @param {Blockage | null} blockage to be explained: what was tried, and what to do
+   * @param {(userId: string) => string} nameOf
+   */
+  explain(blockage, nameOf) {
+    const show = this.#part(MODULES.blocked(), ({ blockedDialog }) => blockage && blockedDialog(blockage, nameOf));
+    return this.#attempt(show);
+  }
+
+  /** @param {Promise<void>} showing whose failure is said */
+  async #attempt(showing) {
     try {
-      await this.#part(MODULES.volume(), ({ volumeDialog }) => {
-        const name = this.#meeting.roster.get(userId)?.displayName ?? say("meeting.someone");
-        volumeDialog(name, this.#sound.volumeOf(userId), (volume) => this.#sound.setVolume(userId, volume));
-      });
+      await showing;
     } catch (error) {
       if (!this.#isOver) fail(error);
     }
   }
 
-  /** @param {"settings" | "layout" | "details" | "rules" | "help" | "invitation"} name */
+  /** @param {DialogName} name */
   async #show(name) {
     switch (name) {
       case "settings":
@@ -99,6 +114,8 @@ export class RoomDialogs {
         return this.#part(MODULES.rules(), (part) => part.rulesDialog(this.#meeting));
       case "help":
         return this.#part(MODULES.help(), (part) => part.shortcutsDialog());
+      case "rename":
+        return this.#part(MODULES.rename(), (part) => part.renameDialog(this.#meeting));
       case "invitation":
         return this.#invite();
     }
@@ -115,13 +132,14 @@ export class RoomDialogs {
   }
 
   async #invite() {
-    const [link, rest, { invitationDialog }] = await Promise.all([
-      this.#inviting.link(),
+    const [known, rest, { invitationDialog }] = await Promise.all([
+      this.#inviting.known(),
       this.#rest(),
       loaded(MODULES.invitation()),
     ]);
     if (this.#isOver) return;
     const { role, roomId } = this.#meeting;
-    invitationDialog({ link, host: role === "host" ? { rest, roomId } : null });
+    const make = () => this.#inviting.link();
+    invitationDialog({ known, make, host: role === "host" ? { rest, roomId } : null });
   }
 }

@@ -1,6 +1,15 @@
+/**
+ * @typedef {object} Row
+ * @property {string} userId whose
+ * @property {string} version changes with what it says
+ * @property {() => HTMLElement} make
+ */
+
 /** Rows about people in a list of a panel: each has `data-user`, and each of its buttons `data-act`. */
 export class Rows {
   #list;
+  /** @type {Map<string, string>} by userId */
+  #versions = new Map();
   /** @type {Element | null} the button that was pressed last */
   #pressed = null;
 
@@ -17,19 +26,22 @@ export class Rows {
    * the others the buttons stay, so that the focus comes back to them, from menus and dialogs, too. With a row that goes
    * because its button was pressed, the focus goes on to the next one. Nobody's button becomes another's otherwise.
    *
-   * @param {HTMLElement[]} rows
+   * @param {Row[]} rows
    */
   show(rows) {
     const list = this.#list;
     const focused = this.#focused();
     const before = new Map([...list.children].map((row) => [userOf(row), row]));
-    const shown = rows.map((row) => {
-      const known = before.get(userOf(row));
-      if (known?.isEqualNode(row)) return known;
+    const shown = rows.map(({ userId, version, make }) => {
+      const known = before.get(userId);
+      if (known && this.#versions.get(userId) === version) return known;
+      const row = make();
       if (known) keepButtons(known, row);
       return row;
     });
-    for (const row of before.values()) if (!shown.includes(row)) row.remove();
+    this.#versions = new Map(rows.map(({ userId, version }) => [userId, version]));
+    const staying = new Set(shown);
+    for (const row of before.values()) if (!staying.has(row)) row.remove();
     for (const [place, row] of shown.entries()) {
       const there = list.children[place] ?? null;
       if (there !== row) list.insertBefore(row, there);

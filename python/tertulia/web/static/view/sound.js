@@ -94,7 +94,7 @@ export class Sound {
 
   /** @param {HTMLAudioElement} player on the system default if the chosen speaker is gone */
   async #direct(player) {
-    if (!this.#speaker || !("setSinkId" in player)) return;
+    if (!("setSinkId" in player) || player.sinkId === this.#speaker) return;
     await player.setSinkId(this.#speaker).catch(() => player.setSinkId(""));
   }
 }

@@ -1,11 +1,12 @@
 /** @import { Quality } from "../media/link.js" */
 /** @import { Key } from "../words/say.js" */
 /** @import { Rect } from "./layout.js" */
-import { isolated, percent, plain, say } from "../words.js";
+import { isolated, percent, plain, say, seen } from "../words.js";
 import { Arrival } from "./arrival.js";
 import { fill, h, initials, label, tint } from "./dom.js";
 import { bars, icon } from "./icons.js";
 import { Picture } from "./picture.js";
+import { Steady } from "./steady.js";
 
 /**
  * @typedef {object} TileState
@@ -24,6 +25,9 @@ import { Picture } from "./picture.js";
 
 /** @type {Key[]} by the number of bars */
 const QUALITIES = ["quality.none", "quality.poor", "quality.fair", "quality.good"];
+
+/** At most so many where our line does not take the whole quality of a picture. */
+const LIMITED_BARS = 2;
 
 /** @type {Quality} where nothing could be measured */
 const UNKNOWN = { bars: 0, loss: 0, roundTrip: NaN, jitter: NaN };
@@ -64,6 +68,7 @@ export class Tile {
   #expectsPicture = false;
   #isAway = false;
   #isPaused = false;
+  #limited = new Steady();
 
   /**
    * @param {object} options
@@ -108,6 +113,8 @@ export class Tile {
     const { name, isMuted, isAway, handRaised, isLeftOut, speaking, pinned } = state;
     const title = this.#title(name);
     fill(this.#name, title);
+    // What there is no room for.
+    this.#name.title = seen(title);
     this.#leftOut.hidden = !isLeftOut;
     fill(/** @type {HTMLElement} */ (this.element.querySelector(".avatar")), h("span", {}, initials(name)));
     const marks = [
@@ -150,6 +157,11 @@ export class Tile {
     this.#showQuality();
   }
 
+  /** @param {boolean} isLimited our line does not take all of this video that would fill the tile */
+  setLimited(isLimited) {
+    this.#limited.set(isLimited, performance.now());
+  }
+
   /** Says over the last picture why no more come. */
   #showAbsence() {
     this.#away.hidden = !this.#isAway && !this.#isPaused;
@@ -177,9 +189,10 @@ export class Tile {
     const isMissing = this.#arrival.isMissing || (this.#expectsPicture && !hasPicture && this.#quality !== null);
     this.#signal.hidden = this.#quality === null && !isMissing;
     const { bars: measured, loss, roundTrip } = this.#quality ?? UNKNOWN;
-    const count = isMissing ? 0 : measured;
-    const picture = this.#isPaused ? "tile.paused" : isMissing ? "quality.noPicture" : QUALITIES[count];
-    const words = say(picture ?? "quality.none");
+    const isLimited = measured >= LIMITED_BARS && this.#limited.at(performance.now());
+    const count = isMissing ? 0 : isLimited ? LIMITED_BARS : measured;
+    const line = isMissing ? "quality.noPicture" : isLimited ? "tile.limited" : QUALITIES[count];
+    const words = say(this.#isPaused ? "tile.paused" : (line ?? "quality.none"));
     const figures = [
       !Number.isNaN(roundTrip) && say("quality.delay", { milliseconds: Math.round(roundTrip) }),
       loss > 0.005 && say("quality.lost", { percent: percent(loss) }),

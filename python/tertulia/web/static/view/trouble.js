@@ -1,7 +1,14 @@
+/** @import { Blockage } from "../media/blockage.js" */
 /** @import { LinkReport, LinkState } from "../media/link.js" */
 /** @import { Meeting } from "../meeting.js" */
-import { say } from "../words.js";
-import { blockedBanner, blockedDialog } from "./blocked.js";
+/** @import { Key } from "../words/say.js" */
+import { listOf, say } from "../words.js";
+
+/** More people are not named where one has to take it in at a glance. */
+const MOST_NAMED = 3;
+
+/** @type {Record<NonNullable<Blockage["cause"]>, Key>} */
+const CAUSES = { encryption: "blocked.encryption", unanswered: "blocked.unanswered" };
 
 /** What is wrong with the connection to a meeting, in words. */
 export class Trouble {
@@ -36,7 +43,12 @@ export class Trouble {
     return this.#meeting.hub.state === "reconnecting";
   }
 
-  /** Whether something can be done about it: {@link explain}. */
+  /** Why no media flows; null: it does, or nobody knows. */
+  get blockage() {
+    return this.#blockage;
+  }
+
+  /** Whether something can be done about it. */
   get hasHelp() {
     return this.#blockage !== null && !this.isLost;
   }
@@ -44,16 +56,18 @@ export class Trouble {
   /** @returns {string} "": nothing is wrong */
   get words() {
     if (this.isLost) return say(this.#meeting.hub.isWaiting ? "lobby.asking" : "meeting.lost");
-    if (this.#blockage) return blockedBanner(this.#blockage);
+    if (this.#blockage) return say(this.#blockage.userIds.length ? "blocked.some" : "blocked.everyone");
     return this.#media === "interrupted" ? say("meeting.interrupted") : "";
   }
 
-  /** Shows what was tried, and what to do. */
-  explain() {
-    const nameOf = (/** @type {string} */ userId) =>
-      this.#meeting.roster.get(userId)?.displayName ?? say("meeting.someone");
-    if (this.#blockage) blockedDialog(this.#blockage, nameOf);
+  /** @returns {string} what is behind it, in one sentence; "": that is all there is to say */
+  get cause() {
+    if (this.#blockage === null || !this.hasHelp || this.#blockage.userIds.length > MOST_NAMED) return "";
+    return matterOf(this.#blockage, this.nameOf);
   }
+
+  /** @param {string} userId of a member */
+  nameOf = (userId) => this.#meeting.roster.get(userId)?.displayName ?? say("meeting.someone");
 
   /** @param {LinkState} state */
   #onMedia(state) {
@@ -70,4 +84,17 @@ export class Trouble {
     this.#blockage = blockage && { ...blockage, tried: [...tried] };
     if (isNews) this.#onChange();
   }
+}
+
+/**
+ * Says in one sentence why no media flows.
+ *
+ * @param {Blockage} blockage
+ * @param {(userId: string) => string} nameOf
+ */
+export function matterOf({ tried, userIds, cause }, nameOf) {
+  if (cause) return say(CAUSES[cause]);
+  const names = listOf(userIds.map(nameOf));
+  if (tried.length > 0) return names ? say("blocked.people", { names }) : say("blocked.server");
+  return names ? say("blocked.noWayToPeople", { names }) : say("blocked.noWayToServer");
 }

@@ -79,11 +79,12 @@ export default {
   "noise.failed": "Die starke Geräuschunterdrückung konnte nicht gestartet werden. Die des Browsers läuft weiter.",
   "background.label": "Hintergrund",
   "background.notHere":
-    "Dieser Browser kann Ihren Hintergrund nicht verbergen, wenn der Tab verdeckt ist. Chrome und Edge auf einem Computer können es.",
+    "Dieser Browser kann Ihren Hintergrund nicht verbergen. Chrome, Edge und Firefox auf einem Computer können es.",
   "background.none": "Hintergrund unverändert",
   "background.blur": "Unscharfer Hintergrund",
   "background.plain": "Einfarbiger Hintergrund",
   "background.own": "Eigenes Bild …",
+  "background.another": "Anderes Bild …",
   "background.slow":
     "Dieses Gerät ist zu langsam, um Ihren Hintergrund zu verbergen. Ihre Kamera ist aus, damit ihn niemand sieht.",
   "background.failed":
@@ -124,6 +125,12 @@ export default {
     "Ihre Kamera ist ausgefallen: Sie wurde getrennt, oder der Zugriff wurde entzogen. Schalten Sie sie über die Taste wieder ein.",
   "camera.interrupted":
     "Ihre Kamera liefert kein Bild: Ihr Gerät hat sie gesperrt, zum Beispiel wegen eines Anrufs oder durch einen Schalter.",
+  "devices.lost":
+    "Ihr Mikrofon und Ihre Kamera sind ausgefallen: Sie wurden getrennt, oder der Zugriff wurde entzogen.",
+  "devices.lostInLobby":
+    "Ihr Mikrofon und Ihre Kamera sind ausgefallen: Sie wurden getrennt, oder der Zugriff wurde entzogen. Schalten Sie sie über die Tasten wieder ein.",
+  "devices.interrupted":
+    "Ihr Mikrofon und Ihre Kamera liefern nichts: Ihr Gerät hat sie gesperrt, zum Beispiel wegen eines Anrufs oder durch einen Schalter.",
   "device.restart": "Wieder einschalten",
   "screen.blocked":
     "Ihr Browser oder System erlaubt die Bildschirmfreigabe nicht. Erlauben Sie sie in den Systemeinstellungen und versuchen Sie es erneut.",
@@ -142,7 +149,6 @@ export default {
   "control.stopSharing": "Bildschirmfreigabe beenden",
   "control.raiseHand": "Hand heben",
   "control.lowerHand": "Hand senken",
-  "control.hand": "Hand heben oder senken",
   "control.chat": "Chat",
   "control.chatUnread": { one: "Chat, {count} ungelesen", other: "Chat, {count} ungelesen" },
   "control.people": "Personen, {number}",
@@ -181,7 +187,6 @@ export default {
   "invite.short": "Einladen",
   "invite.link": "Einladungslink",
   "invite.copied": "Einladungslink kopiert.",
-  "invite.byHand": "Kopieren Sie diesen Link und senden Sie ihn den Personen, die Sie treffen möchten.",
   "invite.hostsOnly": "Nur Gastgeber können andere zu dieser Besprechung einladen.",
   "invite.alone": "Sie sind allein hier",
   "invite.aloneLead": "Senden Sie diesen Link den Personen, die Sie treffen möchten.",
@@ -189,6 +194,7 @@ export default {
   "invitation.title": "Leute einladen",
   "invitation.copy": "Einladung kopieren",
   "invitation.copied": "Einladung kopiert.",
+  "invitation.show": "Link anzeigen",
   "invitation.mail": "Per E-Mail senden",
   "invitation.subject": "Einladung zu einer Besprechung",
   "invitation.text": "Sie sind zu einer Besprechung eingeladen. Öffnen Sie diesen Link, um teilzunehmen: {link}",
@@ -203,6 +209,8 @@ export default {
   "invitation.length": "Dauer",
   "invitation.minutes": { one: "{count} Minute", other: "{count} Minuten" },
   "invitation.calendar": "Für den Kalender herunterladen",
+  "invitation.tooFar":
+    "Ein Link ist höchstens {days} Tage gültig. Machen Sie die Kalenderdatei, wenn die Besprechung näher ist.",
   "invitation.links": "Links dieser Besprechung",
   "invitation.none": "Es gibt noch keine Links.",
   "invitation.oldLink": "Ein älterer Link",
@@ -235,6 +243,9 @@ export default {
   "meeting.host": "Der Gastgeber",
   "meeting.mutedBy": "{name} hat Sie stummgeschaltet. Sie können die Stummschaltung selbst aufheben.",
   "muted.speaking": "Sie sind stummgeschaltet. Die anderen hören Sie nicht.",
+  "muted.offer":
+    "Hinweis, wenn Sie stummgeschaltet sprechen? Ihr Browser zeigt dann weiter an, dass das Mikrofon benutzt wird.",
+  "muted.accept": "Einschalten",
   "view.fullScreen": "Vollbild",
   "view.leaveFullScreen": "Vollbild beenden",
   "floating.open": "Bild im Bild",
@@ -252,8 +263,8 @@ export default {
   "volume.of": "Lautstärke von {name}",
   "volume.onlyYou": "Nur Sie hören den Unterschied.",
 
-  "blocked.everyone": "Ton und Video kommen nicht durch",
-  "blocked.some": "Kein Ton und Video für einige Personen",
+  "blocked.everyone": "Ton und Video kommen nicht durch.",
+  "blocked.some": "Kein Ton und Video für einige Personen.",
   "blocked.title": "Kein Ton und Video",
   "blocked.relay": "ein TURN-Relay",
   "blocked.server": "Zwischen Ihnen und dem Medienserver kommt nichts durch.",
@@ -262,7 +273,9 @@ export default {
   "blocked.noWayToPeople": "Ihr Browser fand keinen Weg, etwas an {names} zu senden.",
   "blocked.encryption":
     "Ihr Browser und der Medienserver können sich nicht auf eine Verschlüsselung von Ton und Video einigen.",
+  "blocked.unanswered": "Der Medienserver antwortet nicht.",
   "blocked.browser": "Aktualisieren Sie Ihren Browser oder nutzen Sie einen anderen.",
+  "blocked.wait": "Warten Sie einen Moment: Ton und Video beginnen von selbst, sobald er antwortet.",
   "blocked.operator": "Wenn das nicht hilft, sagen Sie es der Person, die diesen Server betreibt.",
   "blocked.tried": "Versucht wurde: {ways}.",
   "blocked.nothingTried": "Es konnte nichts versucht werden.",
@@ -281,6 +294,7 @@ export default {
   "tile.screen": "Bildschirm von {name}",
   "tile.ownScreen": "Ihr Bildschirm",
   "tile.paused": "Video angehalten: langsame Verbindung",
+  "tile.limited": "Ihre Verbindung ist zu langsam für die volle Qualität",
   "tile.pin": "{name} anpinnen",
   "tile.unpin": "{name} loslösen",
   "tile.pinSelf": "{name} (Sie) anpinnen",
@@ -312,6 +326,8 @@ export default {
   "details.screen": "Bildschirm",
   "details.screenSound": "Ton des Bildschirms",
   "details.picture": "{width} × {height}, {rate} Bilder/s",
+  "details.smaller": "kleiner wegen Ihrer Verbindung",
+  "details.fewerFrames": "weniger Bilder wegen Ihrer Verbindung",
   "details.copyLead": "Wenn Sie um Hilfe bitten, senden Sie diesen Bericht mit. Er enthält keine Namen.",
   "details.copy": "Bericht kopieren",
   "details.copied": "Bericht kopiert.",
@@ -343,7 +359,7 @@ export default {
   "check.detour":
     "Ton und Bild kommen nicht direkt über UDP durch und können sich verzögern. Bitten Sie im Büro oder in der Schule darum, UDP zuzulassen.",
   "check.measured":
-    "Gemessen, indem Sie sich selbst Video senden, höchstens {rate}. Ihre Leitung trägt vielleicht mehr.",
+    "Gemessen, indem Sie sich selbst Video senden, höchstens {rate}. Ihre Verbindung trägt vielleicht mehr.",
   "check.needsMeeting":
     "Auf diesem Server brauchen Sie den Link einer Besprechung, um Ihr Netz zu testen. Öffnen Sie ihn und wählen Sie den Test dort.",
   "check.back": "Zurück zur Besprechung",
@@ -445,8 +461,10 @@ export default {
   "chat.writeTo": "{name} privat schreiben",
   "chat.reaction": "{emoji} {names}",
   "chat.reactionCount": "{number}",
+  "chat.sending": "Wird gesendet …",
   "chat.unsent": "Nicht gesendet.",
   "chat.sendAgain": "Erneut senden",
+  "chat.discard": "Verwerfen",
   "chat.open": "Chat öffnen",
   "chat.preview": "{name}: {text}",
 
@@ -507,6 +525,8 @@ export default {
   "problem.badLink": "Dieser Link ist ungültig oder abgelaufen. Bitten Sie den Gastgeber um einen neuen.",
   "problem.forbidden": "Mit diesem Link können Sie nicht teilnehmen. Bitten Sie den Gastgeber um einen anderen.",
   "problem.rate_limited": "Zu viele Versuche. Warten Sie eine Minute und versuchen Sie es erneut.",
+  "problem.unavailable":
+    "Das ist dem Server gerade nicht möglich. Warten Sie einen Moment und versuchen Sie es erneut.",
   "problem.unreachable": "Der Server antwortet nicht. Prüfen Sie Ihre Verbindung und versuchen Sie es erneut.",
   "problem.other": "Etwas ist schiefgegangen ({code}). Laden Sie die Seite neu und versuchen Sie es erneut.",
   "call.forbidden": "Sie sind dazu nicht berechtigt.",

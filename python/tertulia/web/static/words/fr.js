@@ -79,11 +79,12 @@ export default {
   "noise.failed": "La forte réduction du bruit n’a pas pu démarrer. Celle du navigateur reste active.",
   "background.label": "Arrière-plan",
   "background.notHere":
-    "Ce navigateur ne peut pas masquer votre arrière-plan quand l’onglet est caché. Chrome et Edge sur ordinateur le peuvent.",
+    "Ce navigateur ne peut pas masquer votre arrière-plan. Chrome, Edge et Firefox sur ordinateur le peuvent.",
   "background.none": "Arrière-plan inchangé",
   "background.blur": "Arrière-plan flou",
   "background.plain": "Arrière-plan uni",
   "background.own": "Ma propre image…",
+  "background.another": "Une autre image…",
   "background.slow":
     "Cet appareil est trop lent pour masquer votre arrière-plan. Votre caméra est désactivée pour que personne ne le voie.",
   "background.failed":
@@ -123,6 +124,11 @@ export default {
     "Votre caméra s’est arrêtée : elle a été débranchée, ou son accès a été retiré. Réactivez-la avec son bouton.",
   "camera.interrupted":
     "Votre caméra ne donne plus d’image : votre appareil l’a bloquée, par exemple pour un appel ou par un interrupteur.",
+  "devices.lost": "Votre micro et votre caméra se sont arrêtés : ils ont été débranchés, ou leur accès a été retiré.",
+  "devices.lostInLobby":
+    "Votre micro et votre caméra se sont arrêtés : ils ont été débranchés, ou leur accès a été retiré. Réactivez-les avec leurs boutons.",
+  "devices.interrupted":
+    "Votre micro et votre caméra ne donnent plus rien : votre appareil les a bloqués, par exemple pour un appel ou par un interrupteur.",
   "device.restart": "Réactiver",
   "screen.blocked":
     "Votre navigateur ou votre système n’autorise pas le partage d’écran. Autorisez-le dans les réglages du système, puis réessayez.",
@@ -141,7 +147,6 @@ export default {
   "control.stopSharing": "Arrêter le partage d’écran",
   "control.raiseHand": "Lever la main",
   "control.lowerHand": "Baisser la main",
-  "control.hand": "Lever ou baisser la main",
   "control.chat": "Chat",
   "control.chatUnread": { one: "Chat, {count} message non lu", other: "Chat, {count} messages non lus" },
   "control.people": "Participants, {number}",
@@ -180,7 +185,6 @@ export default {
   "invite.short": "Inviter",
   "invite.link": "Lien d’invitation",
   "invite.copied": "Lien d’invitation copié.",
-  "invite.byHand": "Copiez ce lien et envoyez-le aux personnes que vous souhaitez retrouver.",
   "invite.hostsOnly": "Seuls les organisateurs peuvent inviter d’autres personnes à cette réunion.",
   "invite.alone": "Vous êtes la seule personne ici",
   "invite.aloneLead": "Envoyez ce lien aux personnes que vous souhaitez retrouver.",
@@ -188,6 +192,7 @@ export default {
   "invitation.title": "Inviter des personnes",
   "invitation.copy": "Copier l’invitation",
   "invitation.copied": "Invitation copiée.",
+  "invitation.show": "Afficher le lien",
   "invitation.mail": "Envoyer par e-mail",
   "invitation.subject": "Invitation à une réunion",
   "invitation.text": "Vous êtes invité à une réunion. Ouvrez ce lien pour la rejoindre : {link}",
@@ -202,6 +207,8 @@ export default {
   "invitation.length": "Durée",
   "invitation.minutes": { one: "{count} minute", other: "{count} minutes" },
   "invitation.calendar": "Télécharger pour l’agenda",
+  "invitation.tooFar":
+    "Un lien est valable {days} jours au plus. Créez le fichier de calendrier quand la réunion sera plus proche.",
   "invitation.links": "Liens de cette réunion",
   "invitation.none": "Il n’y a pas encore de lien.",
   "invitation.oldLink": "Un ancien lien",
@@ -235,6 +242,9 @@ export default {
   "meeting.host": "L’organisateur",
   "meeting.mutedBy": "{name} a coupé votre micro. Vous pouvez le réactiver.",
   "muted.speaking": "Votre micro est coupé. Les autres ne vous entendent pas.",
+  "muted.offer":
+    "Être averti si vous parlez micro coupé ? Le navigateur continuera d’indiquer que le micro est utilisé.",
+  "muted.accept": "M’avertir",
   "view.fullScreen": "Plein écran",
   "view.leaveFullScreen": "Quitter le plein écran",
   "floating.open": "Image dans l’image",
@@ -252,8 +262,8 @@ export default {
   "volume.of": "Volume de {name}",
   "volume.onlyYou": "Vous seul entendez la différence.",
 
-  "blocked.everyone": "Ni le son ni la vidéo ne passent",
-  "blocked.some": "Ni son ni vidéo pour certaines personnes",
+  "blocked.everyone": "Ni le son ni la vidéo ne passent.",
+  "blocked.some": "Ni son ni vidéo pour certaines personnes.",
   "blocked.title": "Ni son ni vidéo",
   "blocked.relay": "un relais TURN",
   "blocked.server": "Rien ne passe entre vous et le serveur multimédia.",
@@ -262,7 +272,9 @@ export default {
   "blocked.noWayToPeople": "Votre navigateur n’a trouvé aucun chemin vers {names}.",
   "blocked.encryption":
     "Votre navigateur et le serveur multimédia n’arrivent pas à s’entendre sur le chiffrement du son et de la vidéo.",
+  "blocked.unanswered": "Le serveur multimédia ne répond pas.",
   "blocked.browser": "Mettez votre navigateur à jour, ou utilisez-en un autre.",
+  "blocked.wait": "Patientez un instant : le son et la vidéo démarrent d’eux-mêmes dès qu’il répond.",
   "blocked.operator": "Si cela ne suffit pas, prévenez la personne qui gère ce serveur.",
   "blocked.tried": "Essais effectués : {ways}.",
   "blocked.nothingTried": "Rien n’a pu être essayé.",
@@ -282,6 +294,7 @@ export default {
   "tile.screen": "Écran de {name}",
   "tile.ownScreen": "Votre écran",
   "tile.paused": "Vidéo en pause : connexion lente",
+  "tile.limited": "Votre connexion est trop lente pour la pleine qualité",
   "tile.pin": "Épingler {name}",
   "tile.unpin": "Désépingler {name}",
   "tile.pinSelf": "Épingler {name} (vous)",
@@ -313,6 +326,8 @@ export default {
   "details.screen": "Écran",
   "details.screenSound": "Son de l’écran",
   "details.picture": "{width} × {height}, {rate} i/s",
+  "details.smaller": "réduit à cause de votre connexion",
+  "details.fewerFrames": "moins d’images à cause de votre connexion",
   "details.copyLead": "Si vous demandez de l’aide, joignez ce rapport. Il ne contient aucun nom.",
   "details.copy": "Copier le rapport",
   "details.copied": "Rapport copié.",
@@ -447,8 +462,10 @@ export default {
   "chat.writeTo": "Écrire à {name} en privé",
   "chat.reaction": "{emoji} {names}",
   "chat.reactionCount": "{number}",
+  "chat.sending": "Envoi…",
   "chat.unsent": "Non envoyé.",
   "chat.sendAgain": "Renvoyer",
+  "chat.discard": "Supprimer",
   "chat.open": "Ouvrir le chat",
   "chat.preview": "{name} : {text}",
 
@@ -508,6 +525,7 @@ export default {
   "problem.forbidden":
     "Vous ne pouvez pas rejoindre cette réunion avec ce lien. Demandez-en un autre à l’organisateur.",
   "problem.rate_limited": "Trop de tentatives. Attendez une minute, puis réessayez.",
+  "problem.unavailable": "Le serveur ne peut pas le faire pour le moment. Patientez un instant, puis réessayez.",
   "problem.unreachable": "Le serveur ne répond pas. Vérifiez votre connexion et réessayez.",
   "problem.other": "Une erreur s’est produite ({code}). Rechargez la page et réessayez.",
   "call.forbidden": "Vous n’êtes pas autorisé à faire cela.",

@@ -78,11 +78,12 @@ export default {
   "noise.failed": "Não foi possível iniciar a supressão de ruído intensa. A do navegador continua ativa.",
   "background.label": "Plano de fundo",
   "background.notHere":
-    "Este navegador não consegue ocultar seu plano de fundo com a aba oculta. O Chrome e o Edge no computador conseguem.",
+    "Este navegador não consegue ocultar seu plano de fundo. O Chrome, o Edge e o Firefox no computador conseguem.",
   "background.none": "Plano de fundo original",
   "background.blur": "Plano de fundo desfocado",
   "background.plain": "Plano de fundo liso",
   "background.own": "Minha própria imagem…",
+  "background.another": "Outra imagem…",
   "background.slow":
     "Este dispositivo é lento demais para ocultar o plano de fundo. Sua câmera está desativada para que ninguém o veja.",
   "background.failed":
@@ -119,6 +120,11 @@ export default {
   "camera.lostInLobby": "A câmera parou: foi desconectada ou a permissão foi retirada. Ative-a novamente pelo botão.",
   "camera.interrupted":
     "A câmera está sem imagem: o dispositivo a bloqueou, por exemplo, por causa de uma chamada ou de um botão.",
+  "devices.lost": "O microfone e a câmera pararam: foram desconectados ou a permissão foi retirada.",
+  "devices.lostInLobby":
+    "O microfone e a câmera pararam: foram desconectados ou a permissão foi retirada. Ative-os novamente pelos botões.",
+  "devices.interrupted":
+    "O microfone e a câmera estão sem som e sem imagem: o dispositivo os bloqueou, por exemplo, por causa de uma chamada ou de um botão.",
   "device.restart": "Ativar novamente",
   "screen.blocked":
     "O navegador ou o sistema não permite compartilhar a tela. Permita isso nas configurações do sistema e tente novamente.",
@@ -137,7 +143,6 @@ export default {
   "control.stopSharing": "Parar de compartilhar a tela",
   "control.raiseHand": "Levantar a mão",
   "control.lowerHand": "Abaixar a mão",
-  "control.hand": "Levantar ou abaixar a mão",
   "control.chat": "Chat",
   "control.chatUnread": { one: "Chat, {count} não lida", other: "Chat, {count} não lidas" },
   "control.people": "Pessoas, {number}",
@@ -176,7 +181,6 @@ export default {
   "invite.short": "Convidar",
   "invite.link": "Link do convite",
   "invite.copied": "Link do convite copiado.",
-  "invite.byHand": "Copie este link e envie-o às pessoas com quem você quer se reunir.",
   "invite.hostsOnly": "Só os organizadores podem convidar outras pessoas para esta reunião.",
   "invite.alone": "Só você está aqui",
   "invite.aloneLead": "Envie este link às pessoas com quem você quer se reunir.",
@@ -184,6 +188,7 @@ export default {
   "invitation.title": "Convidar pessoas",
   "invitation.copy": "Copiar convite",
   "invitation.copied": "Convite copiado.",
+  "invitation.show": "Mostrar o link",
   "invitation.mail": "Enviar por e-mail",
   "invitation.subject": "Convite para uma reunião",
   "invitation.text": "Você foi convidado para uma reunião. Abra este link para participar: {link}",
@@ -198,6 +203,8 @@ export default {
   "invitation.length": "Duração",
   "invitation.minutes": { one: "{count} minuto", other: "{count} minutos" },
   "invitation.calendar": "Baixar para o calendário",
+  "invitation.tooFar":
+    "Um link é válido por no máximo {days} dias. Crie o arquivo de calendário quando a reunião estiver mais próxima.",
   "invitation.links": "Links desta reunião",
   "invitation.none": "Ainda não há links.",
   "invitation.oldLink": "Um link antigo",
@@ -230,6 +237,9 @@ export default {
   "meeting.host": "O organizador",
   "meeting.mutedBy": "{name} silenciou você. Você pode ativar o microfone novamente.",
   "muted.speaking": "Seu microfone está silenciado. Os outros não ouvem você.",
+  "muted.offer":
+    "Quer um aviso se falar com o microfone silenciado? O navegador continuará mostrando que o microfone está em uso.",
+  "muted.accept": "Quero o aviso",
   "view.fullScreen": "Tela cheia",
   "view.leaveFullScreen": "Sair da tela cheia",
   "floating.open": "Picture-in-picture",
@@ -247,8 +257,8 @@ export default {
   "volume.of": "Volume de {name}",
   "volume.onlyYou": "Só você percebe a diferença.",
 
-  "blocked.everyone": "Nem som nem vídeo estão passando",
-  "blocked.some": "Sem som nem vídeo para algumas pessoas",
+  "blocked.everyone": "Nem som nem vídeo estão passando.",
+  "blocked.some": "Sem som nem vídeo para algumas pessoas.",
   "blocked.title": "Sem som nem vídeo",
   "blocked.relay": "um relay TURN",
   "blocked.server": "Nada passa entre você e o servidor de mídia.",
@@ -257,7 +267,9 @@ export default {
   "blocked.noWayToPeople": "O navegador não encontrou nenhum caminho até {names}.",
   "blocked.encryption":
     "O navegador e o servidor de mídia não conseguem chegar a um acordo sobre como criptografar o som e o vídeo.",
+  "blocked.unanswered": "O servidor de mídia não responde.",
   "blocked.browser": "Atualize o navegador ou use outro.",
+  "blocked.wait": "Aguarde um momento: o som e o vídeo começam sozinhos assim que ele responder.",
   "blocked.operator": "Se isso não ajudar, avise quem administra este servidor.",
   "blocked.tried": "Tentativas: {ways}.",
   "blocked.nothingTried": "Não foi possível tentar nada.",
@@ -275,7 +287,8 @@ export default {
   "tile.self": "{name} (você)",
   "tile.screen": "Tela de {name}",
   "tile.ownScreen": "Sua tela",
-  "tile.paused": "Vídeo em pausa: ligação lenta",
+  "tile.paused": "Vídeo em pausa: conexão lenta",
+  "tile.limited": "A sua conexão é lenta demais para a qualidade total",
   "tile.pin": "Fixar {name}",
   "tile.unpin": "Desafixar {name}",
   "tile.pinSelf": "Fixar {name} (você)",
@@ -307,6 +320,8 @@ export default {
   "details.screen": "Tela",
   "details.screenSound": "Som da tela",
   "details.picture": "{width} × {height}, {rate} qps",
+  "details.smaller": "menor por causa da sua conexão",
+  "details.fewerFrames": "menos quadros por causa da sua conexão",
   "details.copyLead": "Se pedir ajuda, envie este relatório junto. Ele não contém nomes.",
   "details.copy": "Copiar o relatório",
   "details.copied": "Relatório copiado.",
@@ -442,8 +457,10 @@ export default {
   "chat.writeTo": "Escrever para {name} em particular",
   "chat.reaction": "{emoji} {names}",
   "chat.reactionCount": "{number}",
+  "chat.sending": "Enviando…",
   "chat.unsent": "Não enviada.",
   "chat.sendAgain": "Enviar novamente",
+  "chat.discard": "Descartar",
   "chat.open": "Abrir o chat",
   "chat.preview": "{name}: {text}",
 
@@ -501,6 +518,7 @@ export default {
   "problem.badLink": "Este link é inválido ou expirou. Peça um novo ao organizador.",
   "problem.forbidden": "Você não pode participar desta reunião com este link. Peça outro ao organizador.",
   "problem.rate_limited": "Tentativas demais. Aguarde um minuto e tente novamente.",
+  "problem.unavailable": "O servidor não consegue fazer isso agora. Aguarde um momento e tente novamente.",
   "problem.unreachable": "O servidor não responde. Verifique sua conexão e tente novamente.",
   "problem.other": "Algo deu errado ({code}). Recarregue a página e tente novamente.",
   "call.forbidden": "Você não tem permissão para fazer isso.",

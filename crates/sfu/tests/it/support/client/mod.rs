@@ -5,7 +5,7 @@ mod negotiating;
 mod receiving;
 mod sending;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -35,6 +35,9 @@ pub(crate) struct Got {
     pub(crate) sequences: Vec<u64>,
     /// VP8 picture ids, in the order of arrival, without repetitions.
     pub(crate) pictures: Vec<u16>,
+    /// The most packets that came of one picture.
+    pub(crate) most_of_a_picture: usize,
+    of_picture: HashMap<u16, usize>,
 }
 
 /// A packet as a client sent it.
@@ -75,10 +78,20 @@ pub(crate) struct Client {
     pub(crate) gone: bool,
     /// The STUN messages that it sends, by the first octet: requests 0, responses 1.
     pub(crate) stun: &'static [u8],
+    /// Its STUN requests may carry USE-CANDIDATE.
+    pub(crate) nominates: bool,
     /// Begins ICE anew when it answers the shard's next offer, as pion may.
     pub(crate) renews_credentials: bool,
+    /// Its SDPs have a BUNDLE group.
+    pub(crate) bundles: bool,
+    /// The kinds of m-lines on which it takes RTCP of reduced size.
+    pub(crate) takes_reduced_rtcp: &'static [&'static str],
     /// The role in DTLS that its offers demand: `active` or `passive`.
     pub(crate) setup: Option<&'static str>,
+    /// It sends what it has of DTLS.
+    pub(crate) shakes_hands: bool,
+    /// Answers what is offered inactive by port 0, and has it in its BUNDLE group all the same, as werift does.
+    pub(crate) rejects_inactive: bool,
     /// Do not answer the shard's offers.
     pub(crate) silent: bool,
     /// In glare: rolls its own offer back and offers again, as the protocol has it. Else it lets the shard's pass.
@@ -91,6 +104,8 @@ pub(crate) struct Client {
     pub(crate) sends: bool,
     /// Length of a video packet's payload.
     pub(crate) video_bytes: usize,
+    /// The packets of a keyframe and the length of their payloads, if those are others.
+    pub(crate) large_keyframes: Option<(u8, usize)>,
     /// Which of the negotiated formats of video is sent.
     pub(crate) video_format: usize,
     /// Video packets are empty.
@@ -108,6 +123,8 @@ pub(crate) struct Client {
     pub(crate) wanted_video: Vec<bool>,
     /// How long a picture is encoded before it is sent.
     pub(crate) encoding_time: Duration,
+    /// The kinds of packets that RTCP from the shard began with.
+    pub(crate) compounds: HashSet<u8>,
     /// Sender reports of what it is sent, with when they were first seen: SSRC, NTP time, timestamp.
     pub(crate) reports: HashMap<u32, Vec<(SystemTime, u32)>>,
     /// Timestamps of what it got and when it was captured, which is in the payload, by SSRC.
@@ -123,6 +140,8 @@ pub(crate) struct Client {
     /// The recording that is named in its offers.
     pub(crate) recording: Option<RecordingId>,
     pub(crate) got: HashMap<Mid, Got>,
+    /// The MIDs that packets carried.
+    pub(crate) names: HashSet<Mid>,
     pub(crate) kinds: HashMap<Mid, MediaKind>,
     pub(crate) connected: bool,
     pub(crate) slots_told: Vec<Vec<SlotAssignment>>,
@@ -139,6 +158,8 @@ pub(crate) struct Client {
     turns: Vec<(Mid, MediaKind, Direction)>,
     slot_lines: Vec<MediaKind>,
     pending: Option<SdpPendingOffer>,
+    /// The m-lines that were negotiated; `None` where one was rejected.
+    negotiated: Vec<Option<String>>,
     /// The m-lines of tracks in the pending offer.
     offered: Vec<Mid>,
     senders: Vec<Sender>,
@@ -174,6 +195,8 @@ impl Client {
             rtc: RtcConfig::new().set_rtp_mode(true).build(now),
             cut: false,
             gone: false,
+            shakes_hands: true,
+            rejects_inactive: false,
             silent: false,
             polite: true,
             offers_again: false,
@@ -181,6 +204,7 @@ impl Client {
             level: -40,
             sends: true,
             video_bytes: 900,
+            large_keyframes: None,
             video_format: 0,
             is_padding: false,
             encodings: Vec::new(),
@@ -189,6 +213,7 @@ impl Client {
             wanted_layers: Vec::new(),
             wanted_video: Vec::new(),
             encoding_time: Duration::ZERO,
+            compounds: HashSet::new(),
             reports: HashMap::new(),
             captures: HashMap::new(),
             arrivals: Vec::new(),
@@ -198,6 +223,7 @@ impl Client {
             sent: Vec::new(),
             recording: None,
             got: HashMap::new(),
+            names: HashSet::new(),
             kinds: HashMap::new(),
             connected: false,
             slots_told: Vec::new(),
@@ -211,6 +237,7 @@ impl Client {
             turns: Vec::new(),
             slot_lines: Vec::new(),
             pending: None,
+            negotiated: Vec::new(),
             offered: Vec::new(),
             senders: Vec::new(),
             restart: false,
@@ -222,7 +249,10 @@ impl Client {
             descriptors: Vec::new(),
             descriptor: None,
             stun: &[0, 1],
+            nominates: true,
             renews_credentials: false,
+            bundles: true,
+            takes_reduced_rtcp: &[],
             setup: None,
             start: now,
             now,
@@ -282,6 +312,9 @@ impl Client {
 
     pub(crate) fn receive(&mut self, now: Instant, transport: Transport, from: SocketAddr, contents: &[u8]) {
         self.now = now;
+        if let [0x80..0xc0, kind @ 192..224, ..] = contents {
+            self.compounds.insert(*kind);
+        }
         let proto = if transport == Transport::Udp {
             Protocol::Udp
         } else {
@@ -315,6 +348,10 @@ impl Client {
 
     /// A STUN request as only this client can make it.
     pub(crate) fn request(&mut self, nominates: bool) -> Vec<u8> {
+        self.request_of(TransId::new(), nominates)
+    }
+
+    fn request_of(&mut self, transaction: TransId, nominates: bool) -> Vec<u8> {
         let of_server = |name: &str| {
             let mut lines = self.last_answer.lines();
             lines.find_map(|line| line.strip_prefix(name)).unwrap().to_string()
@@ -322,7 +359,7 @@ impl Client {
         let (ufrag, password) = (of_server("a=ice-ufrag:"), of_server("a=ice-pwd:"));
         let own = self.rtc.direct_api().local_ice_credentials().ufrag;
         let username = format!("{ufrag}:{own}");
-        let request = StunMessage::binding_request(&username, TransId::new(), true, 1, 1, nominates);
+        let request = StunMessage::binding_request(&username, transaction, true, 1, 1, nominates);
         let mut packet = vec![0; 200];
         let hmac = from_feature_flags().sha1_hmac_provider;
         let sign = |key: &[u8], parts: &[&[u8]]| hmac.sha1_hmac(key, parts);
@@ -332,10 +369,20 @@ impl Client {
     }
 
     pub(crate) fn take_packets(&mut self) -> Vec<(Transport, SocketAddr, Vec<u8>)> {
-        let stun = self.stun;
-        self.packets
-            .retain(|(_, _, packet)| packet[0] > 1 || stun.contains(&packet[0]));
-        std::mem::take(&mut self.packets)
+        let (stun, shakes_hands) = (self.stun, self.shakes_hands);
+        self.packets.retain(|(_, _, packet)| match packet[0] {
+            kind @ (0 | 1) => stun.contains(&kind),
+            20..64 => shakes_hands,
+            _ => true,
+        });
+        let mut packets = std::mem::take(&mut self.packets);
+        if !self.nominates {
+            for (_, _, packet) in packets.iter_mut().filter(|(_, _, packet)| packet[0] == 0) {
+                let transaction = StunMessage::parse(packet).unwrap().trans_id();
+                *packet = self.request_of(transaction, false);
+            }
+        }
+        packets
     }
 
     /// Takes and sends dependency descriptors.

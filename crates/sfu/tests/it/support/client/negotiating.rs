@@ -55,10 +55,27 @@ impl Client {
         }
         let setup = format!("a=setup:{}", self.setup.unwrap_or("actpass"));
         let sdp = self.with_simulcast(offer.to_sdp_string());
-        let sdp = sdp.replace("a=setup:actpass", &setup);
+        let sdp = self.with_reduced_rtcp(self.bundled(sdp.replace("a=setup:actpass", &setup)));
         self.own_offer.clone_from(&sdp);
         self.drain();
         sdp
+    }
+
+    /// The SDP with or without the BUNDLE group that the session always has.
+    fn bundled(&self, sdp: String) -> String {
+        let is_kept = |line: &&str| self.bundles || !line.starts_with("a=group:");
+        let lines = sdp.lines().filter(is_kept);
+        lines.map(|line| format!("{line}\r\n")).collect()
+    }
+
+    /// The SDP with `a=rtcp-rsize` where it may be.
+    fn with_reduced_rtcp(&self, sdp: String) -> String {
+        let takes = |section: &str| self.takes_reduced_rtcp.iter().any(|kind| section.starts_with(kind));
+        let finished = |section: &str| match takes(section) {
+            true => section.replace("a=rtcp-mux\r\n", "a=rtcp-mux\r\na=rtcp-rsize\r\n"),
+            false => section.to_string(),
+        };
+        sdp.split("m=").map(finished).collect::<Vec<_>>().join("m=")
     }
 
     /// The offer with the layers of the video in it.
@@ -81,15 +98,15 @@ impl Client {
     pub(crate) fn answered(&mut self, sdp: &str) {
         self.last_answer = sdp.to_string();
         self.answers += 1;
-        let answer = SdpAnswer::from_sdp_string(&without_simulcast(sdp)).unwrap();
-        let is_of_another =
-            !self.own_offer.is_empty() && sdp.matches("m=").count() != self.own_offer.matches("m=").count();
+        let answer = SdpAnswer::from_sdp_string(&readable(sdp)).unwrap();
+        let is_of_another = !self.own_offer.is_empty() && !mids(sdp).eq(mids(&self.own_offer));
         if is_of_another {
             // It answers an offer that was rolled back.
             return;
         }
         if let Some(pending) = self.pending.take() {
             self.rtc.sdp_api().accept_answer(pending, answer).unwrap();
+            self.negotiated = used(sdp);
             // Nothing else wakes ICE where the client waits for the server's ClientHello.
             self.rtc.handle_input(Input::Timeout(self.now)).unwrap();
         }
@@ -100,7 +117,14 @@ impl Client {
     pub(crate) fn offered(&mut self, sdp: &str) -> Option<String> {
         self.offers += 1;
         self.last_offer = sdp.to_string();
-        if self.silent {
+        let mut offered = mids(sdp);
+        let goes_on = |known: &Option<String>| {
+            offered
+                .next()
+                .is_some_and(|mid| known.as_deref().is_none_or(|known| known == mid))
+        };
+        if self.silent || !self.negotiated.iter().all(goes_on) {
+            // As browsers do, it refuses what does not go on from what was negotiated.
             return None;
         }
         if self.pending.is_some() {
@@ -113,10 +137,20 @@ impl Client {
         if std::mem::take(&mut self.renews_credentials) {
             self.rtc.direct_api().set_local_ice_credentials(IceCreds::new());
         }
-        let offer = SdpOffer::from_sdp_string(&without_simulcast(sdp)).unwrap();
+        if self.rejects_inactive {
+            let inactive = sdp.split("\r\nm=").filter(|section| section.contains("a=inactive\r\n"));
+            let mids = inactive.filter_map(|section| mids(section).next());
+            mids.for_each(|mid| self.rtc.sdp_api().stop_media(mid.into()));
+        }
+        let offer = SdpOffer::from_sdp_string(&readable(sdp)).unwrap();
         let answer = self.rtc.sdp_api().accept_offer(offer).unwrap().to_sdp_string();
+        let answer = self.with_reduced_rtcp(self.bundled(answer));
+        self.negotiated = used(&answer);
         self.drain();
-        Some(answer)
+        Some(match self.rejects_inactive {
+            true => with_all_bundled(&answer),
+            false => answer,
+        })
     }
 
     /// Takes back what it offered, to offer it again. Tests add one kind of thing at a time: new tracks.
@@ -131,9 +165,37 @@ impl Client {
     }
 }
 
-/// A session has not offered its client's layers: they are of the test's own making.
-fn without_simulcast(sdp: &str) -> String {
+fn mids(sdp: &str) -> impl Iterator<Item = &str> {
+    sdp.lines().filter_map(|line| line.strip_prefix("a=mid:"))
+}
+
+/// The m-lines of an SDP; `None`: it is rejected, and another one may take its place.
+fn used(sdp: &str) -> Vec<Option<String>> {
+    let sections = sdp.split("\r\nm=").skip(1);
+    let used = |section: &str| section.split(' ').nth(1) != Some("0");
+    sections
+        .map(|section| mids(section).next().filter(|_| used(section)).map(str::to_string))
+        .collect()
+}
+
+/// Has also what is rejected in the BUNDLE group.
+fn with_all_bundled(sdp: &str) -> String {
+    let lines = sdp.lines().map(|line| match line.starts_with("a=group:BUNDLE") {
+        true => format!("a=group:BUNDLE {}\r\n", mids(sdp).collect::<Vec<_>>().join(" ")),
+        false => format!("{line}\r\n"),
+    });
+    lines.collect()
+}
+
+/// An SDP as a session takes it, which has not offered its client's layers: they are of the test's own making. It knows nothing
+/// without a BUNDLE group.
+fn readable(sdp: &str) -> String {
     let is_of_layers = |line: &&str| line.starts_with("a=rid:") || line.starts_with("a=simulcast:");
     let lines = sdp.lines().filter(|line| !is_of_layers(line));
-    lines.map(|line| format!("{line}\r\n")).collect()
+    let sdp: String = lines.map(|line| format!("{line}\r\n")).collect();
+    if sdp.contains("a=group:BUNDLE") {
+        return sdp;
+    }
+    let group = format!("a=group:BUNDLE {}\r\nm=", mids(&sdp).collect::<Vec<_>>().join(" "));
+    sdp.replacen("m=", &group, 1)
 }

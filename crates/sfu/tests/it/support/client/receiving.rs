@@ -75,6 +75,7 @@ impl Client {
             return;
         };
         self.lines_of.insert(*packet.header.ssrc, mid);
+        self.names.extend(packet.header.ext_vals.mid);
         let video = self.kinds.get(&mid) == Some(&MediaKind::Video);
         let got = self.got.entry(mid).or_default();
         if let Some(Descriptor(descriptor)) = packet.header.ext_vals.user_values.get() {
@@ -120,6 +121,9 @@ impl Client {
             if got.pictures.last() != Some(&picture) {
                 got.pictures.push(picture);
             }
+            let of_picture = got.of_picture.entry(picture).or_default();
+            *of_picture += 1;
+            got.most_of_a_picture = got.most_of_a_picture.max(*of_picture);
         }
     }
 

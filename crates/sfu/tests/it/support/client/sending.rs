@@ -21,7 +21,7 @@ impl Client {
     pub(super) fn send_media(&mut self) -> bool {
         let now = self.now;
         let mut written = false;
-        let (index, level, video_bytes) = (self.index as u8, self.level, self.video_bytes);
+        let (index, level) = (self.index as u8, self.level);
         let mut sent = Vec::new();
         let is_video_stopped = self.is_obedient && self.wanted_video.last() == Some(&false);
         for sender in &mut self.senders {
@@ -86,7 +86,9 @@ impl Client {
                     sender.keyframes += usize::from(keyframe);
                     let [high, low] = (sender.picture | 0x8000).to_be_bytes();
                     let captured = (now - self.encoding_time - self.start).as_micros() as u64;
-                    for part in 0..2u8 {
+                    let large = self.large_keyframes.filter(|_| keyframe);
+                    let (parts, bytes) = large.unwrap_or((2, self.video_bytes));
+                    for part in 0..parts {
                         let start = if part == 0 { 0x90 } else { 0x80 };
                         let mut payload = vec![
                             start,
@@ -99,7 +101,7 @@ impl Client {
                             index,
                         ];
                         payload.extend(captured.to_be_bytes());
-                        payload.resize(if self.is_padding { 0 } else { video_bytes }, part);
+                        payload.resize(if self.is_padding { 0 } else { bytes }, part);
                         if let Some(hostile) = &self.hostile_payload {
                             payload.clone_from(hostile);
                         }
@@ -110,11 +112,12 @@ impl Client {
                         if let Some(descriptor) = self.descriptor.clone() {
                             extensions.user_values.set(Descriptor(descriptor));
                         }
-                        keep(sender.sequence, sender.timestamp, part == 1, &payload, None);
+                        let ends = part + 1 == parts;
+                        keep(sender.sequence, sender.timestamp, ends, &payload, None);
                         let captured = now - self.encoding_time;
                         let write = |payload| {
                             RtpWrite::new(pt, sender.sequence.into(), sender.timestamp, captured, payload)
-                                .marker(part == 1)
+                                .marker(ends)
                                 .nackable(true)
                                 .ext_vals(extensions.clone())
                         };
@@ -147,10 +150,28 @@ impl Client {
     /// Sends on with other SSRCs.
     pub(crate) fn change_ssrc(&mut self, kind: MediaKind, ssrc: u32) {
         for mid in self.mids(kind) {
-            let mut api = self.rtc.direct_api();
-            let before = api.stream_tx_by_mid(mid, None).map(|stream| stream.ssrc());
-            api.remove_stream_tx(before.unwrap());
-            api.declare_stream_tx(ssrc.into(), Some((ssrc + 1).into()), mid, None);
+            self.change_ssrc_on(mid, ssrc);
+        }
+    }
+
+    /// Sends on with another SSRC on an m-line. Gives the one before.
+    pub(crate) fn change_ssrc_on(&mut self, mid: Mid, ssrc: u32) -> u32 {
+        let mut api = self.rtc.direct_api();
+        let before = api.stream_tx_by_mid(mid, None).map(|stream| stream.ssrc()).unwrap();
+        api.remove_stream_tx(before);
+        api.declare_stream_tx(ssrc.into(), Some((ssrc + 1).into()), mid, None);
+        *before
+    }
+
+    /// Begins anew with a keyframe.
+    pub(crate) fn begin_with_a_keyframe(&mut self) {
+        self.senders.iter_mut().for_each(|sender| sender.keyframe = true);
+    }
+
+    /// Sends nothing on an m-line for some time.
+    pub(crate) fn rest_on(&mut self, mid: Mid, time: Duration) {
+        for sender in self.senders.iter_mut().filter(|sender| sender.mid == mid) {
+            sender.next += time;
         }
     }
 
@@ -197,7 +218,7 @@ impl Client {
         if self.is_obedient {
             // A layer that begins again, begins with a keyframe.
             self.encodings = ssrcs;
-            self.senders.iter_mut().for_each(|sender| sender.keyframe = true);
+            self.begin_with_a_keyframe();
         }
     }
 

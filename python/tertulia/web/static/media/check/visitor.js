@@ -1,5 +1,6 @@
 /** @import { Way } from "../blockage.js" */
 import { Hub, TertuliaError } from "../../protocol.js";
+import { relays } from "../relays.js";
 
 /** The SFU answers an offer at once. */
 const ANSWER_MS = 5000;
@@ -37,9 +38,7 @@ export function answerBy(sdp, way) {
  * @param {Way} way
  */
 export function serversFor(servers, way) {
-  const isTurn = (/** @type {RTCIceServer} */ { urls }) =>
-    [urls].flat().some((/** @type {string} */ url) => /^turns?:/i.test(url));
-  return way === "relay" ? servers.filter(isTurn) : [];
+  return way === "relay" ? relays(servers) : [];
 }
 
 /** One of the two people in the room of a connection test. It makes one connection to the SFU after the other. */

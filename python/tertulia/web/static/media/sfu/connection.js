@@ -4,13 +4,13 @@ import { Emitter } from "../../protocol/emitter.js";
 import { blockageOf, PATIENCE_MS } from "../blockage.js";
 import { Gauge } from "../details.js";
 import { withoutPath } from "../quality.js";
+import { Redundancy } from "../redundancy.js";
 import { Reporter } from "../report.js";
 import { logFailure, Serial } from "../serial.js";
 import { candidateInit } from "../sources.js";
 import { describe, describedBy } from "../stereo.js";
 import { Exchange } from "./exchange.js";
 import { Path } from "./path.js";
-import { Redundancy } from "./redundancy.js";
 import { Senders } from "./senders.js";
 import { newestPacket, Silence } from "./silence.js";
 import { Slots } from "./slots.js";
@@ -194,14 +194,20 @@ export class SfuConnection extends Emitter {
     const read = await this.#reporter.read(this.#pc, (mid) => this.#slots.trackOf(mid));
     const isOpen = this.#phase.is === "introducing" || this.#phase.is === "known";
     if (isOpen) this.#path.check(read.alive);
-    const isWorthIt = this.#redundancy.isWorthIt(read.soundLoss, performance.now());
-    if (this.#isSettled && this.#senders.repeatVoice(isWorthIt)) this.#onLinesChanged();
-    const isBlocked = isOpen && this.#path.downFor > PATIENCE_MS;
+    this.#redundancy.take(read.soundLoss, performance.now());
+    if (this.#isSettled && this.#redundancy.apply(this.#senders.voice, performance.now())) this.#onLinesChanged();
     const qualities = this.#path.isInterrupted ? withoutPath(read.qualities) : read.qualities;
-    return { ...read, qualities, blockage: isBlocked ? blockageOf(this.#pc, []) : null };
+    return { ...read, qualities, blockage: this.#blockage() };
   }
 
-  /** @returns {Promise<import("../details.js").Details>} */
+  /** @returns {import("../blockage.js").Blockage | null} */
+  #blockage() {
+    if (this.#phase.is === "closed" || this.#path.downFor <= PATIENCE_MS) return null;
+    const found = blockageOf(this.#pc, []);
+    return this.#pc.currentRemoteDescription ? found : { ...found, cause: "unanswered" };
+  }
+
+  /** @returns {Promise<import("../details.js").Measured>} */
   details() {
     const own = this.#senders.sources();
     return this.#gauge.read(this.#pc, {

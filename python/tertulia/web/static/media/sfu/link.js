@@ -1,7 +1,8 @@
 /** @import { Hub } from "../../protocol/hub.js" */
-/** @import { Slot, Source, WantedVideo } from "../../protocol/types.js" */
+/** @import { Slot, Source, VideoLimit, WantedVideo } from "../../protocol/types.js" */
 /** @import { Link, LinkEvents, LinkOptions, LinkState } from "../link.js" */
 import { Emitter, TertuliaError } from "../../protocol.js";
+import { relays } from "../relays.js";
 import { logFailure } from "../serial.js";
 import { SfuConnection } from "./connection.js";
 import { Handover } from "./handover.js";
@@ -45,6 +46,8 @@ export class SfuLink extends Emitter {
   /** The views wanted by us, and known to the SFU, as JSON. */
   #view = { wanted: NO_VIEW, sent: NO_VIEW };
   #videoSlots = FIRST_VIDEO_SLOTS;
+  /** @type {VideoLimit[]} as the SFU has said last */
+  #limits = [];
   #connection;
   /** @type {Handover | null} null: there is one connection only */
   #handover = null;
@@ -63,7 +66,7 @@ export class SfuLink extends Emitter {
   constructor({ hub, iceServers, tracks }) {
     super();
     this.#hub = hub;
-    this.#iceServers = iceServers;
+    this.#iceServers = relays(iceServers);
     this.#sending = new Map(tracks);
     this.#connection = this.#connect();
     this.#connection.prepare();
@@ -101,14 +104,14 @@ export class SfuLink extends Emitter {
   }
 
   /** @returns {Promise<import("../details.js").Details>} */
-  details() {
-    return this.#shown.details();
+  async details() {
+    return { ...(await this.#shown.details()), limits: this.#limits };
   }
 
   /** @param {RTCIceServer[]} iceServers */
   setIceServers(iceServers) {
-    this.#iceServers = iceServers;
-    this.#connection.setIceServers(iceServers);
+    this.#iceServers = relays(iceServers);
+    this.#connection.setIceServers(this.#iceServers);
   }
 
   /** The connection whose media is shown. */
@@ -136,6 +139,7 @@ export class SfuLink extends Emitter {
       hub.on("Slots", ({ transportId, slots }) => this.#onSlots(transportId, slots)),
       hub.on("LayersWanted", ({ transportId, videos }) => this.#from(transportId)?.setWantedLayers(videos)),
       hub.on("VideosPaused", (event) => this.#onPaused(event)),
+      hub.on("VideosLimited", ({ transportId, videos }) => this.#isShown(transportId) && this.#limit(videos)),
       hub.on("TransportState", (event) => this.#onTransportState(event)),
       hub.on("SfuError", (error) => this.#onError(error)),
       hub.on("ActiveSpeakers", ({ userIds }) => this.emit("speakers", userIds)),
@@ -161,13 +165,28 @@ export class SfuLink extends Emitter {
 
   /** @param {{transportId: string, videos: {userId: string, source: Source}[]}} event */
   #onPaused({ transportId, videos }) {
-    const shown = this.#handover && !this.#handover.isShown ? this.#handover.transportId : this.#transportId;
-    if (transportId === shown) {
-      this.emit(
-        "paused",
-        videos.map(({ userId, source }) => `${userId}/${source}`),
-      );
-    }
+    if (!this.#isShown(transportId)) return;
+    this.emit(
+      "paused",
+      videos.map(({ userId, source }) => `${userId}/${source}`),
+    );
+  }
+
+  /** @param {VideoLimit[]} limits */
+  #limit(limits) {
+    this.#limits = limits;
+    this.emit("limited", limits);
+  }
+
+  /** What was said of our line, or of the connection over it, holds no longer: what holds now will be said. */
+  #forgetLine() {
+    this.emit("paused", []);
+    this.#limit([]);
+  }
+
+  /** @param {string} transportId whether it is the connection whose media is shown */
+  #isShown(transportId) {
+    return transportId === (this.#handover && !this.#handover.isShown ? this.#handover.transportId : this.#transportId);
   }
 
   /** @param {{transportId: string, state: string, reason?: string}} event */
@@ -182,7 +201,7 @@ export class SfuLink extends Emitter {
   /** @param {boolean} missed */
   #onJoined(missed) {
     this.#connection.resume(missed);
-    if (missed) this.emit("paused", []);
+    if (missed) this.#forgetLine();
     this.#view.sent = NO_VIEW;
     this.#sendView();
   }
@@ -208,7 +227,7 @@ export class SfuLink extends Emitter {
       old,
       next,
       onShown: () => {
-        this.emit("paused", []);
+        this.#forgetLine();
         this.emit("tracks", null);
       },
       onLast: () => this.#endHandover(),
@@ -218,7 +237,7 @@ export class SfuLink extends Emitter {
   #endHandover() {
     if (!this.#handover) return;
     const wasShown = this.#handover.isShown;
-    if (!wasShown) this.emit("paused", []);
+    if (!wasShown) this.#forgetLine();
     this.#handover.end();
     this.#handover = null;
     if (wasShown) return;
@@ -256,7 +275,7 @@ export class SfuLink extends Emitter {
   #replace(certificates) {
     this.#connection.close();
     this.#connection = this.#connect(certificates);
-    this.emit("paused", []);
+    this.#forgetLine();
     this.emit("tracks", null);
   }
 

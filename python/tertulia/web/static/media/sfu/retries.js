@@ -52,6 +52,6 @@ export class Retries {
   explain(blockage) {
     this.#blockage = blockage ?? this.#blockage;
     if (this.#failures < MOST_FAILURES) return this.#blockage;
-    return { tried: [], hasTurn: false, userIds: [], ...this.#blockage, isEncryption: true };
+    return { tried: [], hasTurn: false, userIds: [], ...this.#blockage, cause: "encryption" };
   }
 }

@@ -8,7 +8,6 @@ export class Senders {
   #pc;
   /** @type {Map<Source, RTCRtpTransceiver>} */
   #transceivers = new Map();
-  #isRepeated = false;
   /** @type {Map<string, WantedLayers>} by mid: what somebody watches, as far as the SFU has said it */
   #wanted = new Map();
 
@@ -42,27 +41,9 @@ export class Senders {
     return changed;
   }
 
-  /**
-   * Has each packet of our voice repeat the one before, where both sides can. Chromium takes the order of the codecs for
-   * it, and no `codec` of `setParameters`.
-   *
-   * @param {boolean} isRepeated
-   * @returns {boolean} whether that is new, so that an offer is needed
-   */
-  repeatVoice(isRepeated) {
-    const voice = this.#transceivers.get("microphone");
-    if (isRepeated === this.#isRepeated || !voice) return false;
-    const { codecs } = RTCRtpSender.getCapabilities("audio") ?? { codecs: [] };
-    if (!codecs.some(isRedundant) || !voice.sender.getParameters().codecs.some(isRedundant)) return false;
-    this.#isRepeated = isRepeated;
-    const preferred = codecs.filter((codec) => isRedundant(codec) === isRepeated);
-    try {
-      voice.setCodecPreferences([...preferred, ...codecs.filter((codec) => !preferred.includes(codec))]);
-    } catch (error) {
-      logFailure(error);
-      return false;
-    }
-    return true;
+  /** @returns {RTCRtpTransceiver | undefined} the m-line of our voice */
+  get voice() {
+    return this.#transceivers.get("microphone");
   }
 
   /** @returns {Record<string, Source>} mid → source of the active m-lines */
@@ -112,9 +93,4 @@ export class Senders {
       return this.#transceiver(track, otherwise);
     }
   }
-}
-
-/** @param {RTCRtpCodec} codec */
-function isRedundant({ mimeType }) {
-  return mimeType === "audio/red";
 }

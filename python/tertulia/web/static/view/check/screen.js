@@ -1,6 +1,6 @@
-/** @import { LocalMedia } from "../../media.js" */
 /** @import { CheckResult } from "../../media/check/check.js" */
 /** @import { Rest } from "../../protocol.js" */
+/** @import { Opened } from "../preview.js" */
 
 import { MOST_BITS } from "../../media/check/bandwidth.js";
 import { check } from "../../media/check/check.js";
@@ -13,25 +13,25 @@ import { pageHeader } from "../page_header.js";
 import { preferences } from "../preferences.js";
 import { preview } from "../preview.js";
 import { explainEntry } from "../problem.js";
+import { speakerCheck } from "../speaker_check.js";
 import { noise } from "./noise.js";
-import { speakerCheck } from "./speaker.js";
 import { rows, verdict } from "./words.js";
 
 /**
  * The screen that tests devices and the connection before a meeting.
  *
  * @param {object} options
- * @param {LocalMedia} options.local
+ * @param {Opened} options.devices
  * @param {Rest} options.rest the API, called by what one would join with
  * @param {(() => void) | null} options.onBack null: there is no meeting to go back to
- * @returns {HTMLElement}
+ * @returns {{element: HTMLElement, close: () => void}}
  */
-export function checkScreen({ local, rest, onBack }) {
-  const mirror = preview(local);
+export function checkScreen({ devices, rest, onBack }) {
+  const mirror = preview(devices);
   mirror.setName(preferences().name);
   const network = networkCheck(rest);
   const back = onBack && h("button", { type: "button", class: "secondary", onclick: onBack }, say("check.back"));
-  return h(
+  const element = h(
     "div",
     { class: "lobby" },
     pageHeader(),
@@ -49,6 +49,7 @@ export function checkScreen({ local, rest, onBack }) {
       ),
     ),
   );
+  return { element, close: mirror.close };
 }
 
 /** @param {Rest} rest */

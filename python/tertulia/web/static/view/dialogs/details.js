@@ -1,6 +1,6 @@
 /** @import { Details, PathDetail, StreamDetail } from "../../media/details.js" */
 /** @import { Meeting } from "../../meeting.js" */
-/** @import { Source } from "../../protocol/types.js" */
+/** @import { Source, VideoLimit } from "../../protocol/types.js" */
 /** @import { Key } from "../../words/say.js" */
 import { bitrate, percent, say } from "../../words.js";
 import { copyReport } from "../copying.js";
@@ -25,7 +25,7 @@ const SOURCES = {
 export function detailsDialog(meeting) {
   const content = h("div", { class: "details" }, h("p", { class: "lead" }, say("details.measuring")));
   /** @type {Details} */
-  let last = { streams: [], paths: [] };
+  let last = { streams: [], paths: [], limits: [] };
   const read = async () => {
     last = await meeting.details();
     if (last.streams.length + last.paths.length) fill(content, ...sections(last, meeting));
@@ -51,7 +51,7 @@ export function detailsDialog(meeting) {
  * @param {Meeting} meeting
  * @returns {HTMLElement[]} ourselves first, and what is sent; then the others
  */
-function sections({ streams, paths }, { roster, userId: self }) {
+function sections({ streams, paths, limits }, { roster, userId: self }) {
   const people = [...new Set(["", ...streams.map(({ userId }) => userId), ...paths.map(({ userId }) => userId)])];
   return people.map((userId) => {
     const name = roster.get(userId || self)?.displayName ?? say("meeting.someone");
@@ -59,7 +59,7 @@ function sections({ streams, paths }, { roster, userId: self }) {
       ...paths.filter((path) => path.userId === userId).map((path) => row(say("details.path"), pathWords(path))),
       ...streams
         .filter((stream) => stream.userId === userId)
-        .map((stream) => row(say(SOURCES[stream.source]), streamWords(stream))),
+        .map((stream) => row(say(SOURCES[stream.source]), streamWords(stream, limitOf(stream, limits)))),
     ];
     const title = userId ? h("bdi", {}, name) : say("details.own");
     return h("section", {}, h("h3", {}, title), rows.length ? h("dl", {}, ...rows) : h("p", {}, say("quality.none")));
@@ -81,14 +81,27 @@ function pathWords({ protocol, isRelayed, roundTrip }) {
   return [way, delay].filter(Boolean).join(" · ");
 }
 
-/** @param {StreamDetail} stream */
-export function streamWords({ picture, bitrate: bits, loss, codec }) {
+/**
+ * @param {StreamDetail} stream
+ * @param {VideoLimit[]} limits
+ */
+function limitOf({ userId, source }, limits) {
+  return limits.find((limit) => limit.userId === userId && limit.source === source);
+}
+
+/**
+ * @param {StreamDetail} stream
+ * @param {VideoLimit} [limit] what of it does not fit through our line
+ */
+export function streamWords({ picture, bitrate: bits, loss, codec }, limit) {
   const parts = [
     picture &&
       say("details.picture", { width: String(picture.width), height: String(picture.height), rate: picture.rate }),
     bitrate(bits),
     codec,
     !Number.isNaN(loss) && say("quality.lost", { percent: percent(Math.round(loss * 1000) / 1000) }),
+    limit && limit.height !== null && say("details.smaller"),
+    limit?.fewerFrames && say("details.fewerFrames"),
   ];
   return parts.filter(Boolean).join(" · ");
 }

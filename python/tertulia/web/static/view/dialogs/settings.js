@@ -1,6 +1,6 @@
 /** @import { LocalMedia } from "../../media.js" */
+/** @import { Preferences } from "../preferences.js" */
 import { chosenLanguage, say } from "../../words.js";
-import { speakerCheck } from "../check/speaker.js";
 import { choice, deviceChoices } from "../choices.js";
 import { openDialog } from "../dialog.js";
 import { h } from "../dom.js";
@@ -8,6 +8,7 @@ import { icon } from "../icons.js";
 import { languageSelect } from "../language.js";
 import { levelBar } from "../level_bar.js";
 import { prefer, preferences } from "../preferences.js";
+import { speakerCheck } from "../speaker_check.js";
 import { setTheme, theme } from "../theme.js";
 import { shortcutsDialog } from "./shortcuts.js";
 
@@ -66,26 +67,26 @@ function smallMirror(local) {
 
 /** @param {() => void} onChange */
 function hints(onChange) {
+  const { sounds, mutedSpeech } = preferences();
+  const change = (/** @type {Partial<Preferences>} */ preference) => {
+    prefer(preference);
+    onChange();
+  };
   const lead = h("p", { class: "fine-print check-lead", id: "muted-speech-lead" }, say("settings.mutedSpeechLead"));
-  const muted = switchOf("mutedSpeech", say("settings.mutedSpeech"), onChange);
+  const muted = switchOf(say("settings.mutedSpeech"), mutedSpeech === "on", (isOn) =>
+    change({ mutedSpeech: isOn ? "on" : "off" }),
+  );
   muted.querySelector("input")?.setAttribute("aria-describedby", lead.id);
-  return [switchOf("sounds", say("settings.sounds"), onChange), muted, lead];
+  return [switchOf(say("settings.sounds"), sounds, (isOn) => change({ sounds: isOn })), muted, lead];
 }
 
 /**
- * @param {"sounds" | "mutedSpeech"} preference
  * @param {string} words
- * @param {() => void} onChange
+ * @param {boolean} isOn
+ * @param {(isOn: boolean) => void} onChange
  */
-function switchOf(preference, words, onChange) {
-  const box = h("input", {
-    type: "checkbox",
-    checked: preferences()[preference],
-    onchange: () => {
-      prefer({ [preference]: box.checked });
-      onChange();
-    },
-  });
+function switchOf(words, isOn, onChange) {
+  const box = h("input", { type: "checkbox", checked: isOn, onchange: () => onChange(box.checked) });
   return h("label", { class: "check" }, box, words);
 }
 

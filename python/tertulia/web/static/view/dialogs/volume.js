@@ -5,11 +5,11 @@ import { h } from "../dom.js";
 /**
  * Lets one choose how loud somebody is here.
  *
- * @param {string} name
+ * @param {{userId: string, displayName: string}} member
  * @param {number} volume now, in [0, 1]
  * @param {(volume: number) => void} onChange
  */
-export function volumeDialog(name, volume, onChange) {
+export function volumeDialog({ userId, displayName: name }, volume, onChange) {
   const shown = h("output", {}, percent(volume));
   const range = h("input", {
     type: "range",
@@ -23,9 +23,10 @@ export function volumeDialog(name, volume, onChange) {
       onChange(range.valueAsNumber);
     },
   });
-  openDialog(
+  const dialog = openDialog(
     say("volume.of", { name }),
     h("div", { class: "volume-choice" }, range, shown),
     h("p", { class: "lead" }, say("volume.onlyYou")),
   );
+  dialog.dataset.about = userId;
 }

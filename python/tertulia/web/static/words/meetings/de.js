@@ -94,8 +94,6 @@ export default {
   "link.days": { one: "{count} Tag", other: "{count} Tage" },
   "link.most": "Wie viele Personen ihn verwenden dürfen",
   "link.any": "Beliebig viele",
-  "link.tooFar":
-    "Ein Link ist höchstens {days} Tage gültig. Machen Sie die Kalenderdatei, wenn die Besprechung näher ist.",
 
   "nodes.title": "Medienserver",
   "nodes.lead": "Sie leiten Ton und Video aller Besprechungen weiter.",

@@ -89,7 +89,6 @@ export default {
   "link.days": { one: "{count} day", other: "{count} days" },
   "link.most": "How many people may use it",
   "link.any": "Any number",
-  "link.tooFar": "A link is valid for {days} days at most. Make the calendar file when the meeting is nearer.",
 
   "nodes.title": "Media servers",
   "nodes.lead": "They pass on the sound and video of all meetings.",

@@ -92,8 +92,6 @@ export default {
   "link.days": { one: "{count} día", other: "{count} días" },
   "link.most": "Cuántas personas pueden usarlo",
   "link.any": "Sin límite",
-  "link.tooFar":
-    "Un enlace es válido durante {days} días como máximo. Crea el archivo de calendario cuando la reunión esté más cerca.",
 
   "nodes.title": "Servidores multimedia",
   "nodes.lead": "Transmiten el sonido y el vídeo de todas las reuniones.",

@@ -93,8 +93,6 @@ export default {
   "link.days": { one: "{count} jour", other: "{count} jours" },
   "link.most": "Combien de personnes peuvent l’utiliser",
   "link.any": "Sans limite",
-  "link.tooFar":
-    "Un lien est valable {days} jours au plus. Créez le fichier de calendrier quand la réunion sera plus proche.",
 
   "nodes.title": "Serveurs multimédias",
   "nodes.lead": "Ils transmettent le son et la vidéo de toutes les réunions.",

@@ -90,7 +90,6 @@ export default {
   "link.days": { other: "{count} 日" },
   "link.most": "利用できる人数",
   "link.any": "制限なし",
-  "link.tooFar": "リンクの有効期間は最長 {days} 日です。会議が近づいたらカレンダー ファイルを作成してください。",
 
   "nodes.title": "メディア サーバー",
   "nodes.lead": "すべての会議の音声と映像を中継します。",

@@ -91,8 +91,6 @@ export default {
   "link.days": { one: "{count} dia", other: "{count} dias" },
   "link.most": "Quantas pessoas podem usá-lo",
   "link.any": "Sem limite",
-  "link.tooFar":
-    "Um link é válido por no máximo {days} dias. Crie o arquivo de calendário quando a reunião estiver mais próxima.",
 
   "nodes.title": "Servidores de mídia",
   "nodes.lead": "Eles transmitem o som e o vídeo de todas as reuniões.",

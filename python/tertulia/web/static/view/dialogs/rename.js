@@ -1,9 +1,9 @@
-/** @import { Meeting } from "../meeting.js" */
-import { say } from "../words.js";
-import { openDialog } from "./dialog.js";
-import { fill, h } from "./dom.js";
-import { prefer } from "./preferences.js";
-import { explainCall } from "./problem.js";
+/** @import { Meeting } from "../../meeting.js" */
+import { say } from "../../words.js";
+import { openDialog } from "../dialog.js";
+import { fill, h } from "../dom.js";
+import { prefer } from "../preferences.js";
+import { explainCall } from "../problem.js";
 
 /**
  * Asks for our own name in this meeting. It is kept for the next one, too.
@@ -15,8 +15,10 @@ export function renameDialog(meeting) {
   const look = { name: "name", required: true, maxLength: 100, autocomplete: "name", value: meeting.displayName };
   const field = h("input", look);
   const save = async () => {
-    const name = field.value.trim();
-    if (!name) return field.focus();
+    // Spaces alone are no name.
+    field.value = field.value.trim();
+    if (!form.reportValidity()) return;
+    const name = field.value;
     try {
       await meeting.rename(name);
       prefer({ name });

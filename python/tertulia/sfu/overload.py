@@ -1,0 +1,159 @@
+"""Whether this node has too much to do, and which room it gives up to which other one. Pure.
+
+A room is given up if the busier of the two nodes is then clearly less busy than this one is now. So a room never goes
+back and forth while what it costs stays the same, and one that would fill any node stays where it is.
+"""
+
+from __future__ import annotations
+
+import enum
+import math
+from collections.abc import Collection, Iterable, Mapping
+from typing import Final
+
+from msgspec import Struct
+
+from tertulia.ids import NodeId, RoomId
+from tertulia.room.placement import GivenUp, Node
+from tertulia.room.relocation import LETS_GO_AFTER
+
+SMOOTHED: Final = 5.0
+"""Seconds over which the load counts: a keyframe or a crowd that joins is no reason."""
+WEIGHED_FOR: Final = 3.0
+"""Seconds for which it is counted what is forwarded in each room. A count may come as much later."""
+SETTLED: Final = 20.0
+"""Seconds that a room has to be here: it may still grow, and who came with it from another node has still to let go of
+that."""
+LEAST: Final = 0.02
+"""The share of the node's work that a room has to be: less is not worth a move."""
+HELPS: Final = 0.8
+"""What the other node may do after the move, of what this one does now."""
+GIVEN_FOR: Final = 4.0
+"""Seconds for which a room is said to be given up: until hubs have moved it."""
+KEPT_FOR: Final = GIVEN_FOR + LETS_GO_AFTER + 2.0
+"""Seconds for which its clients may be here, though it lives elsewhere: until hubs that have moved it at the last
+moment let this node go."""
+RESTS: Final = 20.0
+"""Seconds from one decision to the next: by then the load shows what came of it."""
+
+
+class Need(enum.Enum):
+    """What it takes to go on."""
+
+    WEIGHTS = enum.auto()
+    """That all rooms are weighed."""
+    NODES = enum.auto()
+    """To know the other nodes: :meth:`Overload.decide`."""
+
+
+class _Weighing(Struct):
+    """The rooms are weighed for the first time, and shall be again at ``until``."""
+
+    until: float
+    before: dict[RoomId, int]
+
+
+class _Weighed(Struct):
+    """They are weighed again, which counts if it is known by ``until``."""
+
+    until: float
+    before: Mapping[RoomId, int]
+    after: dict[RoomId, int]
+
+
+class Overload:
+    """Of one node. ``now`` is in seconds and never runs backwards."""
+
+    def __init__(self, node: NodeId, region: str, limit: float, now: float) -> None:
+        """``limit``: the load from which rooms are given up; 0: none ever is."""
+        self._node = node
+        self._region = region
+        self._limit = limit or math.inf
+        self._load = 0.0
+        self._beat_at = now
+        self._came: dict[RoomId, float] = {}
+        self._state: _Weighing | _Weighed | None = None
+        self._decided_at = -math.inf
+        self._given: GivenUp | None = None
+
+    @property
+    def given(self) -> GivenUp | None:
+        """The room that hubs are to move."""
+        return self._given if self._beat_at < self._decided_at + GIVEN_FOR else None
+
+    def is_leaving(self, room: RoomId) -> bool:
+        """Whether a room was given up so lately that its clients may be on their way."""
+        return self._given is not None and self._given.room == room
+
+    def beat(self, load: float, rooms: Collection[RoomId], now: float) -> Need | None:
+        """At each heartbeat: the load since the last one, and the rooms that are here."""
+        self._load += (load - self._load) * -math.expm1((self._beat_at - now) / SMOOTHED)
+        self._beat_at = now
+        self._came = {room: self._came.get(room, now) for room in rooms}
+        if now >= self._decided_at + KEPT_FOR:
+            self._given = None
+        if self._load < self._limit or now < self._decided_at + RESTS:
+            self._state = None
+            return None
+        match self._state:
+            case _Weighing(until) if now < until:
+                return None
+            case _Weighing(before=before) if before or not rooms:
+                self._state = _Weighed(now + WEIGHED_FOR, before, {})
+                return Need.WEIGHTS
+            case _Weighed(before=before, after=after) if before.keys() & rooms <= after.keys():
+                return Need.NODES
+            case _Weighed(until) if now < until:
+                return None
+            case _:
+                self._state = _Weighing(now + WEIGHED_FOR, {})
+                return Need.WEIGHTS
+
+    def weighed(self, room: RoomId, packets: int) -> None:
+        """So many packets were forwarded in a room since it began."""
+        match self._state:
+            case _Weighing(before=packets_of) | _Weighed(after=packets_of):
+                packets_of[room] = packets
+
+    def not_weighed(self) -> None:
+        """The engine could not be asked: it is begun anew."""
+        self._state = None
+
+    def decide(self, nodes: Collection[Node], now: float) -> GivenUp | None:
+        """Which room is given up to which of the nodes that are well, once they are needed; None: to give up any would
+        not help."""
+        if not isinstance(self._state, _Weighed):
+            return self._given
+        costs = self._costs(self._state, now)
+        self._state, self._decided_at = None, now
+        coming = [node.gives_up for node in nodes if node.gives_up is not None]
+        other = min(self._others(nodes), key=lambda node: (_soon(node, coming), node.id), default=None)
+        self._given = None if other is None else self._choose(costs, other.id, _soon(other, coming))
+        return self._given
+
+    def _others(self, nodes: Iterable[Node]) -> list[Node]:
+        return [n for n in nodes if n.id != self._node and n.region == self._region and not n.draining]
+
+    def _costs(self, weighed: _Weighed, now: float) -> dict[RoomId, float]:
+        """What each room costs that may go."""
+        before, after = weighed.before, weighed.after
+        packets = {room: after[room] - before[room] for room in after.keys() & before.keys()}
+        each = self._load / max(1, sum(packets.values()))
+        return {room: count * each for room, count in packets.items() if now - self._came.get(room, now) >= SETTLED}
+
+    def _choose(self, costs: Mapping[RoomId, float], to: NodeId, load: float) -> GivenUp | None:
+        """The room that leaves the busier of the two the least busy; of equal ones the one that costs least."""
+        helpful = [
+            (max(self._load - cost, load + cost), cost, room)
+            for room, cost in costs.items()
+            if cost >= LEAST * self._load and load + cost <= HELPS * self._load
+        ]
+        if not helpful:
+            return None
+        _, cost, room = min(helpful)
+        return GivenUp(room=room, to=to, load=round(cost, 3))
+
+
+def _soon(node: Node, coming: Iterable[GivenUp]) -> float:
+    """What a node will have to do, with the rooms that others give up to it."""
+    return node.load + sum(given.load for given in coming if given.to == node.id)
