@@ -6,7 +6,7 @@ import ctypes
 import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -18,11 +18,17 @@ WALL: Final = 0x4000_0000
 _libc: Final = ctypes.CDLL(None, use_errno=True)
 
 
+def _media_threads(pid: int) -> Iterator[int]:
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        with suppress(FileNotFoundError, ProcessLookupError):  # another thread may end meanwhile
+            if re.fullmatch(r"sfu-\d+\s*", (task / "comm").read_text()):
+                yield int(task.name)
+
+
 @contextmanager
 def media_thread_stopped(pid: int) -> Iterator[None]:
     """An SFU node's first media thread stands still until the end of the block."""
-    tasks = Path(f"/proc/{pid}/task").iterdir()
-    thread = next(int(task.name) for task in tasks if re.fullmatch(r"sfu-\d+\s*", (task / "comm").read_text()))
+    thread = next(_media_threads(pid))
     for request in (PTRACE_SEIZE, PTRACE_INTERRUPT):
         if _libc.ptrace(request, thread, None, None) != 0:
             raise OSError(ctypes.get_errno(), "ptrace")

@@ -44,7 +44,8 @@ def storage_of(studio: Studio) -> SealedStorage:
 
 
 def stored(studio: Studio) -> set[Path]:
-    return {path for path in (studio.directory / "storage").rglob("*") if path.is_file()}
+    """The files in the storage. A folder that is deleted meanwhile is none, with which ``rglob`` would fail."""
+    return {Path(folder, name) for folder, _, names in os.walk(studio.directory / "storage") for name in names}
 
 
 async def due(studio: Studio) -> list[Deletion]:
