@@ -265,17 +265,20 @@ def _check_told(world: World) -> None:
 
 
 def _check_recorded(world: World) -> None:
-    """Nobody is recorded in what was stopped, or after they were told that they are left out."""
-    now = world.clock.now
+    """Nobody is recorded in what was stopped, or after they were told that they are left out. A node that stands still
+    records nothing, and hears of it when it goes on."""
     for node in world.nodes:
+        late = world.clock.now - SLOWEST
+        if node.process.is_frozen or (node.went_on_at is not None and node.went_on_at > late):
+            continue
         for transport, recording in node.recorded.items():
             stopped = world.stopped.get(recording)
-            if node.process.is_alive and stopped is not None and now - stopped > SLOWEST:
+            if node.process.is_alive and stopped is not None and stopped < late:
                 world.fail("recorded", f"{transport} is recorded in {recording}, stopped at {stopped:.3f}")
             owner = world.owners.get(transport)
             if owner is None or owner.out_since is None or not owner.is_seated or owner.endpoint != transport:
                 continue
-            if now - owner.out_since > SLOWEST:
+            if owner.out_since < late:
                 world.fail("recorded", f"{owner} is recorded in {recording}, left out since {owner.out_since:.3f}")
 
 

@@ -36,6 +36,8 @@ class SfuNode:
         """What it does not forward."""
         self.stopped_at: float | None = None
         """Since when it stands still."""
+        self.went_on_at: float | None = None
+        """When it last went on after it had stood still."""
         self.is_draining = False
         self.gives_up: GivenUp | None = None
         self._leaving: RoomId | None = None

@@ -246,7 +246,7 @@ class World:
     def node_goes_on(self, node: SfuNode) -> None:
         """It does not stand still any more."""
         if node.process.is_alive and node.process.is_frozen:
-            node.stopped_at = None
+            node.stopped_at, node.went_on_at = None, self.clock.now
             self.clock.thaw(node.process)
 
     # --- Redis, SQL, the network
