@@ -1,13 +1,9 @@
-"""Nothing that a client sends costs more than linear time: n bytes against 4n, by CPU time, the least of a few runs.
-
-What is linear takes 4 times as long, what is quadratic 16 times: the bar of 9 is far from both.
-"""
+"""Nothing that a client sends costs more than linear time."""
 
 from __future__ import annotations
 
 import contextlib
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -29,10 +25,9 @@ from tertulia.signalr.framing import LengthFramer, RecordFramer
 from tertulia.signalr.options import Options
 from tertulia.sockets.plain import frames
 from tertulia.tokens import kind_of
+from tests.unit.growth import assert_linear
 
 SIZE = 60_000
-RUNS = 5
-BAR = 9.0
 HUGE = 1 << 24
 CALL = b'{"type":1,"target":"a","arguments":['
 
@@ -117,6 +112,10 @@ CASES: dict[str, Callable[[int], Callable[[], Any]]] = {
     "REST: digits": lambda n: lambda: body.parse(b"[" + b"9" * n + b"]"),
     "REST: exponent": lambda n: lambda: body.parse(b"[1e" + b"9" * n + b"]"),
     "REST: brackets": lambda n: lambda: body.parse(b"[" * n),
+    "REST: nested objects": lambda n: lambda: body.parse(b'{"a":' * n),
+    "REST: quotes": lambda n: lambda: body.parse(b'"' * n),
+    "REST: quotes and backslashes": lambda n: lambda: body.parse(b'"\\' * n),
+    "REST: strings of two backslashes": lambda n: lambda: body.parse(b'"\\\\' * n),
     "REST: keys": lambda n: lambda: body.parse(b"{" + b",".join(b'"%d":1' % i for i in range(n)) + b"}"),
     "REST: Accept": lambda n: lambda: accepts_json([",;q=" * n]),
     "REST: Authorization": lambda n: lambda: bearer("bearer" + " " * n + "\x7f"),
@@ -132,24 +131,15 @@ CASES: dict[str, Callable[[int], Callable[[], Any]]] = {
 }
 
 
-@contextlib.contextmanager
-def refusals() -> Iterator[None]:
-    with contextlib.suppress(Refused, SignalRError, negotiate.Refused, frames.BadText):
-        yield
-
-
-def seconds(work: Callable[[], Any]) -> float:
-    """The least CPU time of a few runs."""
-    taken = []
-    for _ in range(RUNS):
-        began = time.thread_time()
-        with refusals():
-            work()
-        taken.append(time.thread_time() - began)
-    return min(taken)
-
-
 @pytest.mark.parametrize("case", CASES)
 def test_time_is_linear(case: str) -> None:
-    small, large = (seconds(CASES[case](size)) for size in (SIZE // 4, SIZE))
-    assert large < max(BAR * small, 0.002), f"{small * 1e3:.2f} ms, {large * 1e3:.2f} ms"
+    def read(size: int) -> Callable[[], None]:
+        parse = CASES[case](size)
+
+        def read_or_refuse() -> None:
+            with contextlib.suppress(Refused, SignalRError, negotiate.Refused, frames.BadText):
+                parse()
+
+        return read_or_refuse
+
+    assert_linear(read, SIZE)

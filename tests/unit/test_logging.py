@@ -2,14 +2,15 @@ import io
 import json
 import logging as stdlib
 import sys
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
 import pytest
 import structlog
 
 from tertulia import logging
 from tertulia.contract.calls import JoinRoom
+from tests.unit.growth import assert_linear
 
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ4In0.c2lnbmF0dXJl"
 KEY = "tk_0123456789abcdefghijklmnop"
@@ -108,14 +109,7 @@ def test_the_level_holds_for_both(log: io.StringIO, monkeypatch: pytest.MonkeyPa
     "piece", ["eyJ", "-eyJ", "eyJaaaaa", "eyJaaaaa.", "tk_", "-tk_", "://", "://a:", "bearer ", "a"]
 )
 def test_hiding_secrets_takes_linear_time(piece: str) -> None:
-    def seconds(size: int) -> float:
-        """The least CPU time of several tries: other processes do not count, nor does an interruption."""
-        text = (piece * size)[:size]
-        tries = []
-        for _ in range(5):
-            began = time.thread_time()
-            logging.hide_secrets(None, "info", {"path": text})
-            tries.append(time.thread_time() - began)
-        return min(tries)
+    def hiding(size: int) -> Callable[[], object]:
+        return partial(logging.hide_secrets, None, "info", {"path": (piece * size)[:size]})
 
-    assert seconds(80_000) < 24 * seconds(10_000)  # linear: 8 times, quadratic: 64 times
+    assert_linear(hiding, 80_000)

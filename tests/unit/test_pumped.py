@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import random
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from itertools import pairwise
@@ -28,19 +27,16 @@ from tertulia.signalr.messages import Completion, Invocation, Message, StreamInv
 from tertulia.signalr.options import Options
 from tertulia.sockets.plain import frames
 from tertulia.tokens import kind_of
+from tests.unit.growth import ATTEMPTS, BAR, FACTOR, cpu_seconds
 
 ROUNDS = int(os.environ.get("FUZZ_ROUNDS", "150"))
 """For each parser."""
 SIZE = 4_000
 """Bytes of the shorter input."""
-FACTOR = 4
-BAR = 9.0
-"""What is linear takes 4 times as long, what is quadratic 16 times."""
 PER_BYTE = 2e-6
 """CPU seconds: the dearest, small messages of SignalR, take a fifth of that on an idle machine."""
 FREE = 0.001
 """CPU seconds that an input of 16 kB may take in any case: caches and the collector make short times vary."""
-ATTEMPTS = 6
 HUGE = 1 << 24
 REFUSALS = (Refused, SignalRError, negotiate.Refused, frames.BadText)
 
@@ -135,10 +131,12 @@ def pumped(rng: random.Random, seed: bytes) -> Callable[[int], bytes]:
 
 def seconds(parse: Callable[[bytes], object], data: bytes) -> float:
     """The CPU time of this thread."""
-    began = time.thread_time()
-    with suppress(*REFUSALS):
-        parse(data)
-    return time.thread_time() - began
+
+    def read() -> None:
+        with suppress(*REFUSALS):
+            parse(data)
+
+    return cpu_seconds(read)
 
 
 def is_dear(parse: Callable[[bytes], object], short: bytes, long: bytes) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,6 +12,7 @@ from tertulia.signalr.connection import MOST_SKIMMED, Connection, Ended, Opened,
 from tertulia.signalr.handshake import JSON, MESSAGEPACK
 from tertulia.signalr.messages import UNREAD, Ack, CancelInvocation, Close, Completion, Invocation, Ping, StreamItem
 from tertulia.signalr.options import Options
+from tests.unit.growth import assert_linear
 
 SHAKE = b'{"protocol":"json","version":1}\x1e'
 
@@ -74,16 +75,17 @@ def test_a_handshake_has_a_bound() -> None:
 
 
 def test_the_bytes_of_a_handshake_cost_linear_time() -> None:
-    def seconds(size: int) -> float:
+    def receiving(size: int) -> Callable[[], None]:
         connection = Connection(Options(max_message=size), 0)
-        began = time.process_time()
-        for _ in range(size):
-            connection.receive(b"x", 0)
-        assert connection.phase is Phase.HANDSHAKE
-        return time.process_time() - began
 
-    small = min(seconds(10_000) for _ in range(3))
-    assert min(seconds(80_000) for _ in range(2)) < 20 * small  # 8 times the bytes
+        def receive() -> None:
+            for _ in range(size):
+                connection.receive(b"x", 0)
+            assert connection.phase is Phase.HANDSHAKE
+
+        return receive
+
+    assert_linear(receiving, 80_000)
 
 
 def test_empty_chunks_before_the_handshake_are_not_kept() -> None:

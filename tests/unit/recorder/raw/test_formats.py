@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import contextlib
 import random
-import time
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 from hypothesis import given
@@ -17,6 +17,7 @@ from tertulia.recorder.raw.formats.picture import Format, Layer
 from tertulia.recorder.raw.formats.vp8 import Vp8
 from tertulia.recorder.raw.formats.vp9 import Vp9
 from tests.recordings.packets import vp8
+from tests.unit.growth import assert_linear
 
 _FORMATS: dict[str, Callable[[], Format]] = {"vp8": Vp8, "vp9": Vp9, "h264": H264, "av1": Av1}
 _START = b"\0\0\0\1"
@@ -198,13 +199,10 @@ _LONG: dict[str, Callable[[int], list[bytes]]] = {
 
 @pytest.mark.parametrize("name", _LONG)
 def test_they_take_linear_time(name: str) -> None:
-    def seconds(count: int) -> float:
-        payloads, tried = _LONG[name](count), _FORMATS[name.partition(" ")[0]]()
-        begin = time.process_time()
-        tried.join(payloads)
-        return time.process_time() - begin
+    def joining(count: int) -> Callable[[], object]:
+        return partial(_FORMATS[name.partition(" ")[0]]().join, _LONG[name](count))
 
-    assert seconds(40_000) < 16 * max(seconds(10_000), 0.005)
+    assert_linear(joining, 40_000)
 
 
 def test_random_packets_of_all_sizes_are_put_together() -> None:

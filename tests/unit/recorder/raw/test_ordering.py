@@ -1,11 +1,12 @@
 from __future__ import annotations
 
-import gc
 import random
-import time
+from collections.abc import Callable
+from functools import partial
 
 from tertulia.recorder.raw.ordering import Numbered, Ordered
 from tertulia.recorder.raw.rtp import Packet
+from tests.unit.growth import assert_linear
 
 _PACKET = Packet(0, 0, False, b"", None)
 
@@ -52,16 +53,7 @@ def test_any_order_within_a_second_is_put_right() -> None:
 
 
 def test_it_takes_linear_time_when_every_other_packet_is_missing() -> None:
-    def seconds(count: int) -> float:
-        arrivals = [(2 * number, number // 100) for number in range(count)]
-        begin = time.process_time()
-        _order(arrivals)
-        return time.process_time() - begin
+    def ordering(count: int) -> Callable[[], object]:
+        return partial(_order, [(2 * number, number // 100) for number in range(count)])
 
-    gc.disable()  # else the objects of all other tests are looked at in the long runs only
-    try:
-        few, many = min(seconds(5_000) for _ in range(4)), min(seconds(40_000) for _ in range(4))
-    finally:
-        gc.enable()
-    # Eight times as many take eight times as long, and 64 times if it were quadratic.
-    assert many < 32 * max(few, 0.005)
+    assert_linear(ordering, 40_000)
