@@ -48,9 +48,10 @@ lacking() {
         command -v ffmpeg >/dev/null || echo ffmpeg
         command -v janus-pp-rec >/dev/null || echo janus-tools
         command -v firefox-esr >/dev/null || echo firefox-esr
+        command -v valgrind >/dev/null || echo valgrind
         ;;
     nightly)
-        for package in iproute2 valgrind python3-gst-1.0 gir1.2-gst-plugins-bad-1.0 gstreamer1.0-nice \
+        for package in iproute2 python3-gst-1.0 gir1.2-gst-plugins-bad-1.0 gstreamer1.0-nice \
             gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad; do
             dpkg -s "$package" >/dev/null 2>&1 || echo "$package"
         done

@@ -84,7 +84,6 @@ fuzz_target!(|input: &[u8]| {
             .expect("closing is never refused");
         sent(shard, now);
         while shard.poll_event().is_some() {}
-        while shard.poll_ended_room().is_some() {}
         let stats = shard.stats();
         assert_eq!((stats.peers, stats.rooms, stats.tracks, stats.faults), (0, 0, 0, 0));
     });

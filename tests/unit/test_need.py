@@ -68,7 +68,11 @@ def test_what_is_missing_is_said_in_one_line(
     [
         ("node", ["npm"], ["nodejs"]),
         ("node", [], ["nodejs", "npm"]),
-        ("test", ["chromium", "redis-server", "redis-cli", "ffmpeg", "janus-pp-rec", "firefox-esr"], ["coturn"]),
+        (
+            "test",
+            ["chromium", "redis-server", "redis-cli", "ffmpeg", "janus-pp-rec", "firefox-esr"],
+            ["coturn", "valgrind"],
+        ),
     ],
 )
 def test_debian_packages_are_asked_for_by_name(part: str, has: list[str], packages: list[str], tmp_path: Path) -> None:

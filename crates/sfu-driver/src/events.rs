@@ -1,4 +1,4 @@
-//! The bounded queue of events from the workers to the reader, with a descriptor to wait for.
+//! The bounded queue of events from the media thread, with a descriptor to wait for.
 
 use std::collections::VecDeque;
 use std::io;
@@ -13,27 +13,17 @@ use crate::recording::Trouble;
 /// Events that wait at most. A thousand peers who join within ten seconds cause about ten thousand.
 const MAX_WAITING: usize = 16_384;
 
-/// What the driver tells its reader.
+/// What the driver tells.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
-    /// What the shard of a worker tells the hub.
+    /// What the shard tells the hub.
     Core(sfu::Event),
     /// So many events were dropped at this place in the queue.
     Lost(u64),
-    /// The shard of the worker on this port panicked outside of a peer's session; its peers are closed, it takes new ones.
-    Restarted {
-        /// The worker's port.
-        port: u16,
-        /// The panic's message.
-        reason: String,
-    },
-    /// The worker on this port has failed for good; its peers are closed. The process should be replaced.
-    Failed {
-        /// The worker's port.
-        port: u16,
-        /// Why.
-        reason: String,
-    },
+    /// The shard panicked outside of a peer's session, with this message; its peers are closed, and it takes new ones.
+    Restarted(String),
+    /// The worker has failed for good, and why; its peers are closed. The process should be replaced.
+    Failed(String),
     /// A recording is not, or not wholly, written on this node. The call goes on.
     RecordingTrouble {
         /// The room.
@@ -53,7 +43,7 @@ impl Event {
     fn must_arrive(&self) -> bool {
         match self {
             Event::Core(event) => event.is_closed(),
-            Event::Lost(_) | Event::Restarted { .. } | Event::Failed { .. } => true,
+            Event::Lost(_) | Event::Restarted(_) | Event::Failed(_) => true,
             Event::RecordingTrouble { trouble, .. } => *trouble != Trouble::DiskSlow,
         }
     }
@@ -66,7 +56,8 @@ struct Waiting {
     lost: u64,
 }
 
-/// The queue. Workers push and never wait; when it is full the newest events are dropped, counted and marked by [`Event::Lost`].
+/// The queue. Who pushes never waits; when it is full the newest events are dropped, counted and marked by
+/// [`Event::Lost`].
 #[derive(Debug)]
 pub(crate) struct EventQueue {
     waiting: Mutex<Waiting>,

@@ -13,10 +13,11 @@ use mio::Waker;
 use sfu::Command;
 
 use crate::driver::CommandError;
+use crate::reader::Reader;
 use crate::stats::Counters;
 use crate::worker::{Order, Worker};
 
-/// Commands that wait for one worker at most: a full room of 1,000 that comes at once, four commands each.
+/// Commands that wait at most: a full room of 1,000 that comes at once, four commands each.
 pub(crate) const MAX_COMMANDS: usize = 4_096;
 
 /// Places beyond [`MAX_COMMANDS`] for what ends something: an end is never refused because offers wait before it. Many
@@ -26,7 +27,7 @@ pub(crate) const MAX_ENDS: usize = 65_536;
 /// Commands that did not fit and wait to be refused. Beyond, the caller is told at once.
 pub(crate) const MAX_REFUSED: usize = 256;
 
-/// Where a worker's commands come from.
+/// Where the worker's commands come from.
 pub(crate) struct Inbox {
     orders: Receiver<Order>,
     waiting: Arc<AtomicUsize>,
@@ -46,7 +47,7 @@ impl Inbox {
     }
 }
 
-/// Where the commands of a worker go.
+/// Where its commands go.
 pub(crate) struct Outbox {
     orders: Sender<Order>,
     /// How many orders wait: the queue itself has no bound.
@@ -59,7 +60,7 @@ impl Outbox {
     ///
     /// # Errors
     /// [`CommandError`]
-    fn send(&self, command: Command) -> Result<Sent, CommandError> {
+    fn send(&self, command: Command) -> Result<(), CommandError> {
         let places = if is_end(&command) {
             MAX_COMMANDS + MAX_ENDS
         } else {
@@ -67,13 +68,15 @@ impl Outbox {
         };
         // Callers that send at once may exceed this by one each.
         if self.waiting.load(Ordering::Relaxed) < places {
-            return self.put(Order::Command(command)).map(|()| Sent::Queued);
+            return self.put(Order::Command(command));
+        }
+        if command.transport().is_none() {
+            return Err(CommandError::Overloaded); // nobody would hear of it by event
         }
         self.refused.try_send(command).map_err(|e| match e {
             TrySendError::Full(_) => CommandError::Overloaded,
             TrySendError::Disconnected(_) => CommandError::Stopped,
-        })?;
-        Ok(Sent::Refused)
+        })
     }
 
     fn put(&self, order: Order) -> Result<(), CommandError> {
@@ -90,7 +93,7 @@ fn is_end(command: &Command) -> bool {
     )
 }
 
-/// The two ends of a worker's queues.
+/// The two ends of the worker's queues.
 pub(crate) fn queues() -> (Outbox, Inbox) {
     let (orders, ordered) = channel();
     let (refuse, refused) = sync_channel(MAX_REFUSED);
@@ -108,34 +111,27 @@ pub(crate) fn queues() -> (Outbox, Inbox) {
     (outbox, inbox)
 }
 
-/// What became of a command at its worker's queue.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Sent {
-    /// It will be done.
-    Queued,
-    /// There is no space: it will be refused by event.
-    Refused,
-}
-
 /// See the module.
 pub(crate) struct Handle {
     port: u16,
     outbox: Outbox,
     waker: Arc<Waker>,
     counters: Arc<Counters>,
+    reader: Reader,
     stop: Arc<AtomicBool>,
     thread: JoinHandle<()>,
     ended: mpsc::Receiver<io::Result<()>>,
 }
 
 impl Handle {
-    /// Starts a worker's thread.
+    /// Starts the worker's thread.
     ///
     /// # Errors
     /// The system has no thread left.
-    pub(crate) fn start(worker: Worker, waker: Arc<Waker>, outbox: Outbox) -> io::Result<Self> {
+    pub(crate) fn start(worker: Worker, outbox: Outbox) -> io::Result<Self> {
         let (end, ended) = sync_channel(1);
-        let (port, counters, stop) = (worker.port(), worker.counters(), worker.stop_flag());
+        let (port, waker, reader) = (worker.port(), worker.waker(), worker.reader());
+        let (counters, stop) = (worker.counters(), worker.stop_flag());
         let run = move || {
             // The receiver is gone only with the driver, and then nobody asks.
             let _ = end.send(worker.run());
@@ -145,28 +141,20 @@ impl Handle {
             outbox,
             waker,
             counters,
+            reader,
             stop,
             thread: thread::Builder::new().name(format!("sfu-{port}")).spawn(run)?,
             ended,
         })
     }
 
-    pub(crate) fn port(&self) -> u16 {
-        self.port
-    }
-
-    pub(crate) fn counters(&self) -> &Counters {
-        &self.counters
-    }
-
     /// Hands a command over.
     ///
     /// # Errors
     /// [`CommandError`]; nothing will come of the command.
-    pub(crate) fn send(&self, command: Command) -> Result<Sent, CommandError> {
-        let sent = self.outbox.send(command)?;
-        self.waker.wake().map_err(|_| CommandError::Stopped)?;
-        Ok(sent)
+    pub(crate) fn send(&self, command: Command) -> Result<(), CommandError> {
+        self.outbox.send(command)?;
+        self.waker.wake().map_err(|_| CommandError::Stopped)
     }
 
     /// Has the worker's thread do something.
@@ -177,15 +165,31 @@ impl Handle {
         self.waker.wake().unwrap();
     }
 
-    /// Has the thread turn once, unless it stands still.
+    /// Has the thread that reads do something next.
+    #[cfg(test)]
+    pub(crate) fn call_reader(&self, call: impl FnOnce() + Send + 'static) {
+        self.reader.call(call);
+    }
+
+    /// Has the thread, and the one that reads for it, turn once, unless it stands still.
     pub(crate) fn wake(&self) {
-        // A dead thread needs no waking.
-        let _ = self.waker.wake();
+        self.wake_worker();
+        self.reader.wake();
+    }
+
+    /// How often the thread has turned, and the one that reads for it.
+    pub(crate) fn turns(&self) -> [u64; 2] {
+        [self.counters.turns.get(), self.reader.turns()]
     }
 
     pub(crate) fn ask_to_stop(&self) {
         self.stop.store(true, Ordering::Release);
-        self.wake();
+        self.wake_worker();
+    }
+
+    fn wake_worker(&self) {
+        // A dead thread needs no waking.
+        let _ = self.waker.wake();
     }
 
     /// Waits for the end of the thread.

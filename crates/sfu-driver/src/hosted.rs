@@ -1,22 +1,18 @@
-//! A worker's shard, with what it has to tell and the rooms that it reports.
+//! The worker's shard, with what it has to tell.
 
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
-use sfu::{Command, Outcome, ReadSdp, Reading, Refusal, RefusalCode, RoomId, Shard, ShardConfig, Tapped};
+use sfu::{Command, Outcome, ReadSdp, Reading, Refusal, RefusalCode, Shard, ShardConfig, Tapped};
 
 use crate::events::{Event, EventQueue};
-use crate::rooms::Rooms;
 
 /// See the module.
 pub(crate) struct HostedShard {
-    /// Which worker it is.
-    index: usize,
     config: ShardConfig,
     shard: Shard,
     /// How many shards there were before.
     number: u64,
-    rooms: Arc<Rooms>,
     events: Arc<EventQueue>,
     /// Events of this turn.
     batch: Vec<Event>,
@@ -25,19 +21,11 @@ pub(crate) struct HostedShard {
 }
 
 impl HostedShard {
-    pub(crate) fn new(
-        index: usize,
-        config: ShardConfig,
-        rooms: Arc<Rooms>,
-        events: Arc<EventQueue>,
-        now: Instant,
-    ) -> Self {
+    pub(crate) fn new(config: ShardConfig, events: Arc<EventQueue>, now: Instant) -> Self {
         HostedShard {
-            index,
             shard: Shard::new(config.clone(), now, SystemTime::now()),
             number: 0,
             config,
-            rooms,
             events,
             batch: Vec::new(),
             tapped: Vec::new(),
@@ -56,19 +44,8 @@ impl HostedShard {
 
     /// Has the shard do what a command asks, and notes its outcome. What the shard said before has to be collected already.
     pub(crate) fn command(&mut self, now: Instant, command: Command) {
-        let offered = match &command {
-            Command::Offer { peer, .. } => Some(peer.room.clone()),
-            _ => None,
-        };
-        if let Some(room) = &offered {
-            self.rooms.take(room);
-        }
         let outcome = self.shard.command(now, command);
         self.note(outcome);
-        if let Some(room) = offered {
-            self.rooms.set_peers(self.index, self.shard.stats().peers);
-            self.report(&room);
-        }
     }
 
     fn note(&mut self, outcome: Result<Outcome, Refusal>) {
@@ -109,16 +86,6 @@ impl HostedShard {
             self.batch.push(Event::Core(event));
         }
         self.collect_tapped();
-        while let Some(room) = self.shard.poll_ended_room() {
-            self.report(&room);
-        }
-    }
-
-    /// Reports the end of a room, if it has ended and not begun again.
-    fn report(&self, room: &RoomId) {
-        if !self.shard.has_room(room) {
-            self.rooms.ended(room);
-        }
     }
 
     /// Adds an event of the worker's own.
@@ -140,7 +107,6 @@ impl HostedShard {
 
     /// Hands on what was collected.
     pub(crate) fn publish(&mut self) {
-        self.rooms.set_peers(self.index, self.shard.stats().peers);
         self.events.push(&mut self.batch);
     }
 
@@ -148,7 +114,6 @@ impl HostedShard {
     pub(crate) fn restart(&mut self, now: Instant) {
         let broken = std::mem::replace(&mut self.shard, Shard::new(self.config.clone(), now, SystemTime::now()));
         self.number += 1;
-        self.rooms.reset(self.index);
         self.batch.extend(broken.abandon().into_iter().map(Event::Core));
     }
 }

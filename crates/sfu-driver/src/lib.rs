@@ -1,10 +1,12 @@
 //! Threads, sockets and the clock around the SFU core.
 //!
-//! A [`Driver`] runs one thread for each worker. It owns a [`sfu::Shard`], a UDP socket and a passive TCP listener on the same
-//! port number. Commands go in over a bounded queue for each worker (full: they are refused by event); events come out over one
-//! bounded queue (full: the newest are dropped and counted, media never waits). One more thread writes what recordings hear.
+//! A [`Driver`] runs one media thread, its worker, which owns a [`sfu::Shard`], a UDP socket and a passive TCP listener
+//! on the same port number. Commands go in over a bounded queue (full: they are refused by event); events come out over
+//! another (full: the newest are dropped and counted, media never waits). One more thread reads SDP, and one writes what
+//! recordings hear.
 //!
-//! Imports run one way: `driver → handle → worker → {hosted, datagrams, streams, recording} → {rooms, events} → leaves`.
+//! Imports run one way:
+//! `driver → handle → worker → {hosted, datagrams, streams, reader, recording} → events → leaves`.
 
 mod addresses;
 #[cfg(target_os = "linux")]
@@ -20,13 +22,12 @@ mod pace;
 mod paths;
 mod reader;
 mod recording;
-mod rooms;
 mod sockets;
 mod stats;
 mod streams;
 mod worker;
 
-pub use driver::{CommandError, Config, Driver, Stopping, WorkerStats};
+pub use driver::{CommandError, Config, Driver, Stats, Stopping};
 pub use events::Event;
 pub use recording::{RecordingStats, Recordings, Trouble};
 pub use sfu;

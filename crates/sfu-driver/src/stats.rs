@@ -1,4 +1,4 @@
-//! Counters of a worker: written by its own thread, read by any.
+//! Counters of the worker: written by its own thread, read by any.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -29,7 +29,7 @@ impl Counter {
 
 macro_rules! counters {
     ($($(#[$doc:meta])* $name:ident,)*) => {
-        /// What a worker's thread counts, since its start.
+        /// What the worker's thread counts, since its start.
         #[derive(Debug, Default)]
         pub(crate) struct Counters {
             $($(#[$doc])* pub(crate) $name: Counter,)*

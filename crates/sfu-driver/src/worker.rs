@@ -1,4 +1,4 @@
-//! A worker's thread: it feeds one shard with packets, commands and the time, and carries out what the shard wants done.
+//! The media thread: it feeds the shard with packets, commands and the time, and carries out what the shard wants done.
 
 use std::any::Any;
 use std::io;
@@ -23,7 +23,6 @@ use crate::hosted::HostedShard;
 use crate::pace::Pace;
 use crate::reader::{Reader, Readings};
 use crate::recording::{EndReason, Queue, Trouble};
-use crate::rooms::Rooms;
 use crate::sockets::Sockets;
 use crate::stats::Counters;
 use crate::streams::Streams;
@@ -51,7 +50,7 @@ const READ_SLICE: Duration = Duration::from_micros(500);
 /// Restarts of the shard in one process. After so many the process is better replaced, by its supervisor.
 const MAX_RESTARTS: u64 = 10;
 
-/// What a worker is asked.
+/// What the worker is asked.
 #[derive(Debug)]
 pub(crate) enum Order {
     /// For the shard.
@@ -72,15 +71,13 @@ impl std::fmt::Debug for TestCall {
     }
 }
 
-/// What a worker shares with the others.
-#[derive(Debug, Clone)]
+/// What the worker shares with other threads.
+#[derive(Debug)]
 pub(crate) struct Shared {
     /// Set when it is to close every peer and end; then it is woken. Not an order, since many of those may wait.
     pub(crate) stop: Arc<AtomicBool>,
     /// Where it puts its events.
     pub(crate) events: Arc<EventQueue>,
-    /// The table of rooms, which it keeps up to date.
-    pub(crate) rooms: Arc<Rooms>,
     /// Its counters.
     pub(crate) counters: Arc<Counters>,
     /// Where it puts what recordings hear.
@@ -91,6 +88,7 @@ pub(crate) struct Shared {
 pub(crate) struct Worker {
     port: u16,
     poll: Poll,
+    waker: Arc<Waker>,
     udp: Datagrams,
     streams: Streams,
     hosted: HostedShard,
@@ -105,18 +103,11 @@ pub(crate) struct Worker {
 }
 
 impl Worker {
-    /// Registers the sockets. The waker makes the thread look into its inbox, and for what `reader` has read.
+    /// Registers the sockets, and starts the thread that reads SDP for it.
     ///
     /// # Errors
     /// What the system says.
-    pub(crate) fn new(
-        index: usize,
-        sockets: Sockets,
-        config: ShardConfig,
-        inbox: Inbox,
-        shared: Shared,
-        reader: Reader,
-    ) -> io::Result<(Self, Arc<Waker>)> {
+    pub(crate) fn new(sockets: Sockets, config: ShardConfig, inbox: Inbox, shared: Shared) -> io::Result<Self> {
         let poll = Poll::new()?;
         let waker = Arc::new(Waker::new(poll.registry(), WAKE)?);
         let port = sockets.local.port();
@@ -125,32 +116,35 @@ impl Worker {
         poll.registry().register(&mut udp, UDP, Interest::READABLE)?;
         poll.registry().register(&mut tcp, TCP, Interest::READABLE)?;
         let now = Instant::now();
-        let worker = Worker {
+        Ok(Worker {
             port,
             udp: Datagrams::new(udp, now, &shared.counters)?,
             streams: Streams::new(tcp),
-            hosted: HostedShard::new(
-                index,
-                config,
-                Arc::clone(&shared.rooms),
-                Arc::clone(&shared.events),
-                now,
-            ),
+            hosted: HostedShard::new(config, Arc::clone(&shared.events), now),
             poll,
             inbox,
-            readings: Readings::new(reader, Arc::clone(&waker)),
+            readings: Readings::start(Arc::clone(&waker))?,
+            waker,
             shared,
             pace: Pace::new(now),
             udp_unread: true,
             unaccepted: true,
             orders_unread: true,
             stopping: false,
-        };
-        Ok((worker, waker))
+        })
     }
 
     pub(crate) fn port(&self) -> u16 {
         self.port
+    }
+
+    /// What makes the thread look into its inbox, and for what was read.
+    pub(crate) fn waker(&self) -> Arc<Waker> {
+        Arc::clone(&self.waker)
+    }
+
+    pub(crate) fn reader(&self) -> Reader {
+        self.readings.reader()
     }
 
     pub(crate) fn counters(&self) -> Arc<Counters> {
@@ -168,10 +162,7 @@ impl Worker {
     pub(crate) fn run(mut self) -> io::Result<()> {
         let outcome = self.turn_until_stopped();
         if let Err(e) = &outcome {
-            self.hosted.tell(Event::Failed {
-                port: self.port,
-                reason: e.to_string(),
-            });
+            self.hosted.tell(Event::Failed(e.to_string()));
         }
         self.end();
         outcome
@@ -397,7 +388,7 @@ impl Worker {
 
     /// Hands over what recordings heard.
     fn record(&mut self) {
-        for (room, recording) in self.shared.recordings.push(self.port, self.hosted.tapped()) {
+        for (room, recording) in self.shared.recordings.push(self.hosted.tapped()) {
             self.hosted.tell(Event::RecordingTrouble {
                 room,
                 recording,
@@ -410,17 +401,14 @@ impl Worker {
     fn restart(&mut self, reason: &str) {
         self.hosted.collect_tapped();
         self.record();
-        self.shared.recordings.gone(self.port, EndReason::Fault);
+        self.shared.recordings.gone(EndReason::Fault);
         self.hosted.restart(Instant::now());
         self.streams.close_all(self.poll.registry());
         self.udp_unread = true;
         self.unaccepted = true;
         self.orders_unread = true;
         self.shared.counters.restarts.add(1);
-        self.hosted.tell(Event::Restarted {
-            port: self.port,
-            reason: reason.to_owned(),
-        });
+        self.hosted.tell(Event::Restarted(reason.to_owned()));
         self.hosted.publish();
     }
 
@@ -428,7 +416,7 @@ impl Worker {
         let now = Instant::now();
         self.gather();
         self.record();
-        self.shared.recordings.gone(self.port, EndReason::Shutdown);
+        self.shared.recordings.gone(EndReason::Shutdown);
         self.hosted.shard().close_all(now);
         self.give(now);
     }
@@ -491,7 +479,7 @@ fn reason_of(panic: &(dyn Any + Send)) -> String {
         .unwrap_or_else(|| "no reason given".to_owned())
 }
 
-/// What the shard tells clients of this worker: each advertised address by UDP, then by TCP.
+/// What the shard tells clients: each advertised address by UDP, then by TCP.
 pub(crate) fn shard_config(advertised: &[std::net::IpAddr], port: u16, limits: sfu::Limits) -> ShardConfig {
     let addresses = || advertised.iter().map(move |&ip| SocketAddr::new(ip, port));
     let candidate = |transport| move |addr| sfu::LocalCandidate { addr, transport };

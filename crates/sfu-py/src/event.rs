@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use pyo3::prelude::*;
 use pyo3::{PyClass, PyClassInitializer};
 use sfu_driver::sfu::{self, Body, MediaKind, PeerId, Recipient, SlotAssignment};
-use sfu_driver::{Event, RecordingStats, WorkerStats};
+use sfu_driver::{Event, RecordingStats, Stats};
 
 macro_rules! event_classes {
     ($($(#[$doc:meta])* $name:ident { $($field:ident: $kind:ty,)* })*) => {$(
@@ -71,10 +71,10 @@ event_classes! {
     }
     /// So many events were dropped here.
     Lost { count: u64, }
-    /// A worker's shard panicked outside of a peer and was started again.
-    Restarted { port: u16, reason: String, }
-    /// A worker has failed for good.
-    Failed { port: u16, reason: String, }
+    /// The shard panicked outside of a peer and was started again.
+    Restarted { reason: String, }
+    /// The media thread has failed for good.
+    Failed { reason: String, }
     /// A recording is not, or not wholly, written here.
     RecordingTrouble { room: String, recording: String, reason: String, detail: String, }
 }
@@ -174,8 +174,8 @@ pub(crate) fn to_python(py: Python<'_>, event: Event) -> PyResult<Bound<'_, PyAn
     match event {
         Event::Core(event) => core_to_python(py, event),
         Event::Lost(count) => instance(py, Lost { count }),
-        Event::Failed { port, reason } => instance(py, Failed { port, reason }),
-        Event::Restarted { port, reason } => instance(py, Restarted { port, reason }),
+        Event::Failed(reason) => instance(py, Failed { reason }),
+        Event::Restarted(reason) => instance(py, Restarted { reason }),
         Event::RecordingTrouble {
             room,
             recording,
@@ -274,10 +274,9 @@ where
 }
 
 /// A worker's counters by name; datagrams are counted by the sockets, not by the shard.
-pub(crate) fn stats_to_python(stats: WorkerStats) -> HashMap<&'static str, u64> {
+pub(crate) fn stats_to_python(stats: Stats) -> HashMap<&'static str, u64> {
     let shard = stats.shard;
     let of_shard = [
-        ("port", u64::from(stats.port)),
         ("rooms", shard.rooms as u64),
         ("peers", shard.peers as u64),
         ("tracks", shard.tracks as u64),

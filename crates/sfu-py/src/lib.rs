@@ -17,12 +17,12 @@ use sfu_driver::{Config, Driver, Recordings};
 
 use crate::error::{command_error, parse_ip, parse_source};
 
-/// One SFU node: worker threads, each with a UDP port and a passive TCP listener on the same port number.
+/// One SFU node: a media thread with a UDP port and a passive TCP listener on the same port number.
 #[pyclass(frozen, module = "tertulia.sfu._sfu")]
 struct Sfu {
     driver: Mutex<Driver>,
     fileno: i32,
-    ports: Vec<u16>,
+    port: u16,
     addresses: Vec<(String, u16)>,
 }
 
@@ -31,8 +31,8 @@ impl Sfu {
         self.driver.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn command(&self, room: &str, command: Command) -> PyResult<()> {
-        self.driver().command(&room.into(), command).map_err(command_error)
+    fn command(&self, command: Command) -> PyResult<()> {
+        self.driver().command(command).map_err(command_error)
     }
 }
 
@@ -40,14 +40,14 @@ impl Sfu {
 impl Sfu {
     #[new]
     #[pyo3(signature = (
-        bind_ip, ports, advertised_ips = Vec::new(), *, loopback = false, recordings_dir = None, node = "",
+        bind_ip, port, advertised_ips = Vec::new(), *, loopback = false, recordings_dir = None, node = "",
         track_kilobits = None, peer_kilobits = None, room_kilobits = None
     ))]
     #[expect(clippy::too_many_arguments, reason = "Python calls most of them by name")]
     fn new(
         py: Python<'_>,
         bind_ip: &str,
-        ports: Vec<u16>,
+        port: u16,
         advertised_ips: Vec<String>,
         loopback: bool,
         recordings_dir: Option<PathBuf>,
@@ -63,7 +63,7 @@ impl Sfu {
             .collect::<PyResult<Vec<IpAddr>>>()?;
         let config = Config {
             bind: parse_ip(bind_ip)?,
-            ports,
+            port,
             advertised,
             loopback,
             recordings: recordings_dir.map(|directory| Recordings {
@@ -85,7 +85,7 @@ impl Sfu {
             .collect();
         Ok(Sfu {
             fileno: driver.as_fd().as_raw_fd(),
-            ports: driver.ports(),
+            port: driver.port(),
             addresses,
             driver: Mutex::new(driver),
         })
@@ -114,45 +114,36 @@ impl Sfu {
             })
         };
         let tracks = tracks.into_iter().map(named).collect::<PyResult<_>>()?;
-        self.command(
-            room,
-            Command::Offer {
-                peer: PeerId {
-                    room: room.into(),
-                    transport: transport.into(),
-                    user: user_id.into(),
-                    seat: seat.into(),
-                },
-                sdp,
-                slots,
-                tracks,
-                name: name.to_owned(),
-                recording: recording.map(Into::into),
-            },
-        )
-    }
-
-    fn answer(&self, room: &str, transport: &str, sdp: String) -> PyResult<()> {
-        self.command(
-            room,
-            Command::Answer {
+        self.command(Command::Offer {
+            peer: PeerId {
+                room: room.into(),
                 transport: transport.into(),
-                sdp,
+                user: user_id.into(),
+                seat: seat.into(),
             },
-        )
+            sdp,
+            slots,
+            tracks,
+            name: name.to_owned(),
+            recording: recording.map(Into::into),
+        })
     }
 
-    fn candidate(&self, room: &str, transport: &str, candidate: String) -> PyResult<()> {
-        self.command(
-            room,
-            Command::Candidate {
-                transport: transport.into(),
-                candidate,
-            },
-        )
+    fn answer(&self, transport: &str, sdp: String) -> PyResult<()> {
+        self.command(Command::Answer {
+            transport: transport.into(),
+            sdp,
+        })
     }
 
-    fn view(&self, room: &str, transport: &str, videos: Vec<(String, String, Option<u32>)>) -> PyResult<()> {
+    fn candidate(&self, transport: &str, candidate: String) -> PyResult<()> {
+        self.command(Command::Candidate {
+            transport: transport.into(),
+            candidate,
+        })
+    }
+
+    fn view(&self, transport: &str, videos: Vec<(String, String, Option<u32>)>) -> PyResult<()> {
         let wanted = |(user, source, max_height): (String, String, _)| {
             Ok(WantedVideo {
                 user: user.into(),
@@ -161,88 +152,67 @@ impl Sfu {
             })
         };
         let videos = videos.into_iter().map(wanted).collect::<PyResult<_>>()?;
-        self.command(
-            room,
-            Command::View {
-                transport: transport.into(),
-                videos,
-            },
-        )
+        self.command(Command::View {
+            transport: transport.into(),
+            videos,
+        })
     }
 
-    #[pyo3(signature = (room, transport, is_muted = None, is_video_on = None))]
-    fn state(&self, room: &str, transport: &str, is_muted: Option<bool>, is_video_on: Option<bool>) -> PyResult<()> {
-        self.command(
-            room,
-            Command::State {
-                transport: transport.into(),
-                is_muted,
-                is_video_on,
-            },
-        )
+    #[pyo3(signature = (transport, is_muted = None, is_video_on = None))]
+    fn state(&self, transport: &str, is_muted: Option<bool>, is_video_on: Option<bool>) -> PyResult<()> {
+        self.command(Command::State {
+            transport: transport.into(),
+            is_muted,
+            is_video_on,
+        })
     }
 
-    fn block(&self, room: &str, transport: &str, sources: Vec<String>) -> PyResult<()> {
+    fn block(&self, transport: &str, sources: Vec<String>) -> PyResult<()> {
         let sources = sources
             .iter()
             .map(|source| parse_source(source))
             .collect::<PyResult<_>>()?;
-        self.command(
-            room,
-            Command::Block {
-                transport: transport.into(),
-                sources,
-            },
-        )
+        self.command(Command::Block {
+            transport: transport.into(),
+            sources,
+        })
     }
 
-    #[pyo3(signature = (room, transport, recording, name = ""))]
-    fn record(&self, room: &str, transport: &str, recording: Option<String>, name: &str) -> PyResult<()> {
-        self.command(
-            room,
-            Command::Record {
-                transport: transport.into(),
-                recording: recording.map(Into::into),
-                name: name.to_owned(),
-            },
-        )
+    #[pyo3(signature = (transport, recording, name = ""))]
+    fn record(&self, transport: &str, recording: Option<String>, name: &str) -> PyResult<()> {
+        self.command(Command::Record {
+            transport: transport.into(),
+            recording: recording.map(Into::into),
+            name: name.to_owned(),
+        })
     }
 
     fn stop_recording(&self, room: &str, recording: &str) -> PyResult<()> {
-        self.command(
-            room,
-            Command::StopRecording {
-                room: room.into(),
-                recording: recording.into(),
-            },
-        )
+        self.command(Command::StopRecording {
+            room: room.into(),
+            recording: recording.into(),
+        })
     }
 
     fn limit(&self, room: &str, kilobits: u32) -> PyResult<()> {
-        self.command(
-            room,
-            Command::Limit {
-                room: room.into(),
-                kilobits,
-            },
-        )
+        self.command(Command::Limit {
+            room: room.into(),
+            kilobits,
+        })
     }
 
     fn weigh(&self) -> PyResult<()> {
-        self.driver().weigh().map_err(command_error)
+        self.command(Command::Weigh)
     }
 
-    fn close(&self, room: &str, transport: String) -> PyResult<()> {
-        self.command(
-            room,
-            Command::Close {
-                transport: transport.into(),
-            },
-        )
+    fn close(&self, transport: String) -> PyResult<()> {
+        self.command(Command::Close {
+            transport: transport.into(),
+        })
     }
 
     fn end(&self, room: &str) -> PyResult<()> {
-        self.command(room, Command::End { room: room.into() })
+        self.command(Command::End { room: room.into() })
     }
 
     fn fileno(&self) -> i32 {
@@ -259,11 +229,11 @@ impl Sfu {
     }
 
     fn turns(&self) -> Vec<u64> {
-        self.driver().turns()
+        self.driver().turns().map(Vec::from).unwrap_or_default()
     }
 
-    fn stats(&self) -> Vec<HashMap<&'static str, u64>> {
-        self.driver().stats().into_iter().map(event::stats_to_python).collect()
+    fn stats(&self) -> HashMap<&'static str, u64> {
+        event::stats_to_python(self.driver().stats())
     }
 
     fn recording_stats(&self) -> HashMap<&'static str, u64> {
@@ -277,8 +247,8 @@ impl Sfu {
     }
 
     #[getter]
-    fn ports(&self) -> Vec<u16> {
-        self.ports.clone()
+    fn port(&self) -> u16 {
+        self.port
     }
 
     #[getter]

@@ -151,6 +151,23 @@ pub enum Command {
     },
 }
 
+impl Command {
+    /// Of which client it is; `None`: of none, but about a room or all of them.
+    pub fn transport(&self) -> Option<&TransportId> {
+        match self {
+            Self::Offer { peer, .. } => Some(&peer.transport),
+            Self::Answer { transport, .. }
+            | Self::Candidate { transport, .. }
+            | Self::View { transport, .. }
+            | Self::State { transport, .. }
+            | Self::Block { transport, .. }
+            | Self::Record { transport, .. }
+            | Self::Close { transport } => Some(transport),
+            Self::StopRecording { .. } | Self::Limit { .. } | Self::Weigh | Self::End { .. } => None,
+        }
+    }
+}
+
 /// What an accepted command led to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {

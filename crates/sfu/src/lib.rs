@@ -6,8 +6,8 @@
 //! 1. feed what happened: [`Shard::receive`], [`Shard::command`], or [`Shard::handle_timeout`];
 //! 2. call [`Shard::shake_hands`] as long as there is time, since each may take a millisecond;
 //! 3. call [`Shard::send`] until `false`, and send what it writes (packets for one destination are adjacent, so that
-//!    they can be grouped with UDP GSO), then [`Shard::poll_forgotten`], [`Shard::poll_event`] and
-//!    [`Shard::poll_ended_room`] until `None`, and [`Shard::poll_tapped`] as far as there is space for what recordings hear;
+//!    they can be grouped with UDP GSO), then [`Shard::poll_forgotten`] and [`Shard::poll_event`] until `None`, and
+//!    [`Shard::poll_tapped`] as far as there is space for what recordings hear;
 //! 4. drain [`Shard::poll_reading`]: SDPs that have to be read, which takes some 150 ns a byte, here or on another thread.
 //!    What comes of each goes to [`Shard::finish_reading`], in any order;
 //! 5. wait until [`Shard::next_timeout`], or for more input, whichever is first; not at all while [`Shard::has_handshakes`].

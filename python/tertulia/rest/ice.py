@@ -48,7 +48,7 @@ class IceServers:
 
     async def _node_urls(self) -> list[str]:
         nodes = (await self._nodes.fresh()).values()
-        by_machine = {node.ip: stun_url(node) for node in nodes if node.ports}
+        by_machine = {node.ip: stun_url(node) for node in nodes}
         urls = list(by_machine.values())[:_MOST_NODES]
         if not urls:
             raise Unavailable("no SFU node is alive, and neither TERTULIA_TURN_URLS nor TERTULIA_STUN_URLS is set")
@@ -65,4 +65,4 @@ def turn_credential(secret: str, user_id: UserId, expires_at: int) -> tuple[str,
 def stun_url(node: Node) -> str:
     """The STUN URL (RFC 7064) of a node's media port."""
     host = f"[{node.ip}]" if ipaddress.ip_address(node.ip).version == 6 else node.ip
-    return f"stun:{host}:{node.ports[0]}"
+    return f"stun:{host}:{node.port}"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Mapping
-from typing import Final
+from typing import Annotated, Final
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from tertulia.ids import NodeId, RoomId
 
@@ -26,8 +26,8 @@ class Node(Struct, frozen=True, kw_only=True, rename="camel"):
     id: NodeId
     region: str
     ip: str
-    ports: list[int]
-    """One."""
+    ports: Annotated[list[int], Meta(min_length=1)]
+    """One: see :attr:`port`. It is a list because processes of older versions, which share the registry, read one."""
     load: float
     """0 idle to 1 full, as the node measures it."""
     rooms: int
@@ -47,6 +47,11 @@ class Node(Struct, frozen=True, kw_only=True, rename="camel"):
     still: float = 0.0
     """Seconds for which its media thread, or the one that reads SDP, has not turned, though it was asked to; at this
     heartbeat."""
+
+    @property
+    def port(self) -> int:
+        """Its media port, UDP and TCP."""
+        return self.ports[0]
 
 
 ROOM_LOAD: Final = 0.02

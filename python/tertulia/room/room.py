@@ -139,7 +139,7 @@ class Room:
         if node is not None:
             seat.announced = node.id
             transport = transport_id(seat.seat, node.id)
-            self.audience.tell_seat(seat, events.sfu_endpoint(node.ip, node.ports[0], transport))
+            self.audience.tell_seat(seat, events.sfu_endpoint(node.ip, node.port, transport))
 
     def announce_missing(self) -> None:
         """Send SfuEndpoint to those who have none of the present node yet; whom the others see and hear come first,

@@ -314,21 +314,17 @@ class Lost:
 
 @final
 class Restarted:
-    """The engine of the worker on ``port`` failed outside of a peer and was started again without peers."""
+    """The media thread failed outside of a peer, and goes on without peers."""
 
-    def __new__(cls, port: int, reason: str) -> Restarted: ...
-    @property
-    def port(self) -> int: ...
+    def __new__(cls, reason: str) -> Restarted: ...
     @property
     def reason(self) -> str: ...
 
 @final
 class Failed:
-    """The worker on ``port`` has failed for good; its peers are closed. Replace the process."""
+    """The media thread has failed for good; its peers are closed. Replace the process."""
 
-    def __new__(cls, port: int, reason: str) -> Failed: ...
-    @property
-    def port(self) -> int: ...
+    def __new__(cls, reason: str) -> Failed: ...
     @property
     def reason(self) -> str: ...
 
@@ -351,18 +347,17 @@ class RecordingTrouble:
 
 @final
 class Sfu:
-    """Workers, each a media thread with a UDP port and a passive TCP listener on the same port number. An SFU node has
-    one worker; of several, a room lives on one.
+    """The engine of an SFU node: one media thread, with a UDP port and a passive TCP listener on the same port number.
 
-    Commands are taken in order; their outcome comes by event, also where the worker's queue is full (:class:`Refused`
-    with ``overloaded``). Each raises :class:`Overloaded` when not even that is possible, and :class:`Stopped` after
-    :meth:`stop`.
+    Commands are taken in order; their outcome comes by event, also where the queue is full (:class:`Refused` with
+    ``overloaded``). Each raises :class:`Overloaded` when not even that is possible, or nobody would be told, and
+    :class:`Stopped` after :meth:`stop` or once the thread has failed.
     """
 
     def __new__(
         cls,
         bind_ip: str,
-        ports: Sequence[int],
+        port: int,
         advertised_ips: Sequence[str] = ...,
         *,
         loopback: bool = False,
@@ -372,7 +367,7 @@ class Sfu:
         peer_kilobits: int | None = None,
         room_kilobits: int | None = None,
     ) -> Sfu:
-        """Bind a port for each worker (0: a free one) and start the threads.
+        """Bind the port (0: a free one) and start the thread, and those that read SDP and write recordings for it.
 
         Clients are told ``advertised_ips``; without them the bound address or, bound to all, every interface's but
         loopback. With ``loopback`` (development) 127.0.0.1 too.
@@ -386,7 +381,7 @@ class Sfu:
 
         Raises:
             ValueError: what is no IP address.
-            OSError: a port cannot be bound, there is no address to advertise, or ``node`` is no name.
+            OSError: the port cannot be bound, there is no address to advertise, or ``node`` is no name.
         """
 
     def offer(
@@ -411,26 +406,26 @@ class Sfu:
             ValueError: a source that is none of microphone, camera, screen, screen-audio.
         """
 
-    def answer(self, room: str, transport: str, sdp: str) -> None:
+    def answer(self, transport: str, sdp: str) -> None:
         """The client's answer to the last :class:`Offer`."""
 
-    def candidate(self, room: str, transport: str, candidate: str) -> None:
+    def candidate(self, transport: str, candidate: str) -> None:
         """A candidate line of the client; empty for the end of candidates."""
 
-    def view(self, room: str, transport: str, videos: Sequence[tuple[str, str, int | None]]) -> None:
+    def view(self, transport: str, videos: Sequence[tuple[str, str, int | None]]) -> None:
         """Which videos (userId, source, height of the tile in pixels) the client wants in its slots, most wanted first.
 
         Raises:
             ValueError: a source that is none.
         """
 
-    def state(self, room: str, transport: str, is_muted: bool | None = None, is_video_on: bool | None = None) -> None:
+    def state(self, transport: str, is_muted: bool | None = None, is_video_on: bool | None = None) -> None:
         """What the user said by UpdateState: muted media is not forwarded. None: not said."""
 
-    def block(self, room: str, transport: str, sources: list[str]) -> None:
+    def block(self, transport: str, sources: list[str]) -> None:
         """What the user may not publish, whatever the client says; the whole of it each time."""
 
-    def record(self, room: str, transport: str, recording: str | None, name: str = "") -> None:
+    def record(self, transport: str, recording: str | None, name: str = "") -> None:
         """What a peer's media is recorded in from now on; None: in nothing. Its client has been told before. ``name``:
         its user's by now; "": as it was."""
 
@@ -444,7 +439,7 @@ class Sfu:
     def stop_recording(self, room: str, recording: str) -> None:
         """End a recording. It does not begin again here."""
 
-    def close(self, room: str, transport: str) -> None:
+    def close(self, transport: str) -> None:
         """Close one peer."""
 
     def end(self, room: str) -> None:
@@ -477,13 +472,13 @@ class Sfu:
         """Take at most ``max`` events, oldest first."""
 
     def wake(self) -> None:
-        """Have each worker, and the thread that reads SDP, turn once, unless it stands still: see :meth:`turns`."""
+        """Have the media thread, and the one that reads SDP, turn once, unless it stands still: see :meth:`turns`."""
 
     def turns(self) -> list[int]:
-        """How often each worker has turned, and last the thread that reads SDP; empty after :meth:`stop`."""
+        """How often the media thread has turned, and the one that reads SDP; empty after :meth:`stop`."""
 
-    def stats(self) -> list[dict[str, int]]:
-        """The counters of each worker by name, as of its last turn."""
+    def stats(self) -> dict[str, int]:
+        """The counters by name, as of the media thread's last turn."""
 
     def recording_stats(self) -> dict[str, int]:
         """What the writing of recordings counts; empty after :meth:`stop`.
@@ -497,12 +492,12 @@ class Sfu:
         """How many events were dropped in all because nobody drained them."""
 
     @property
-    def ports(self) -> list[int]:
-        """The real ports, one for each worker."""
+    def port(self) -> int:
+        """The real port."""
 
     @property
     def addresses(self) -> list[tuple[str, int]]:
-        """What clients are told: every advertised address with every port, worker by worker."""
+        """What clients are told: every advertised address, with the port."""
 
     def stop(self) -> None:
         """Close every peer, end the recordings and the threads; waits for them, 4 s at most.

@@ -62,22 +62,22 @@ class Engine(Protocol):
     ) -> None:
         """An offer of the client; opens its peer if there is none."""
 
-    def answer(self, room: str, transport: str, sdp: str) -> None:
+    def answer(self, transport: str, sdp: str) -> None:
         """The client's answer to the last offer of the SFU."""
 
-    def candidate(self, room: str, transport: str, candidate: str) -> None:
+    def candidate(self, transport: str, candidate: str) -> None:
         """A candidate line of the client; empty for the end of candidates."""
 
-    def view(self, room: str, transport: str, videos: list[tuple[str, str, int | None]]) -> None:
+    def view(self, transport: str, videos: list[tuple[str, str, int | None]]) -> None:
         """The videos (userId, source, height) that the client wants in its slots, the most wanted first."""
 
-    def state(self, room: str, transport: str, is_muted: bool | None = ..., is_video_on: bool | None = ...) -> None:
+    def state(self, transport: str, is_muted: bool | None = ..., is_video_on: bool | None = ...) -> None:
         """What is muted is not forwarded; None leaves it as it is."""
 
-    def block(self, room: str, transport: str, sources: list[str]) -> None:
+    def block(self, transport: str, sources: list[str]) -> None:
         """What a user may not publish from now on."""
 
-    def record(self, room: str, transport: str, recording: str | None, name: str = ...) -> None:
+    def record(self, transport: str, recording: str | None, name: str = ...) -> None:
         """What a peer's media is recorded in from now on, and its user's name; "": as before."""
 
     def limit(self, room: str, kilobits: int) -> None:
@@ -86,7 +86,7 @@ class Engine(Protocol):
     def stop_recording(self, room: str, recording: str) -> None:
         """End a recording."""
 
-    def close(self, room: str, transport: str) -> None:
+    def close(self, transport: str) -> None:
         """Close one peer."""
 
     def end(self, room: str) -> None:
@@ -303,16 +303,16 @@ class Agent:
                     tracks=tracks,
                 )
                 self._leases.offered(room, transport, now)
-            case commands.Answer(room=room, transport=transport):
-                engine.answer(room, transport, command.sdp)
-            case commands.Candidate(room=room, transport=transport):
-                engine.candidate(room, transport, _candidate_line(command.candidate))
-            case commands.View(room=room, transport=transport):
-                engine.view(room, transport, [(v.user_id, v.source, v.max_height) for v in command.videos])
+            case commands.Answer(transport=transport):
+                engine.answer(transport, command.sdp)
+            case commands.Candidate(transport=transport):
+                engine.candidate(transport, _candidate_line(command.candidate))
+            case commands.View(transport=transport):
+                engine.view(transport, [(v.user_id, v.source, v.max_height) for v in command.videos])
             case commands.State() | commands.Block() | commands.Record() | commands.StopRecording():
                 self._limit(command)
-            case commands.Close(room=room, transport=transport):
-                engine.close(room, transport)
+            case commands.Close(transport=transport):
+                engine.close(transport)
             case _:
                 self._call_for_room(command, now)
 
@@ -322,7 +322,7 @@ class Agent:
             case commands.Seated():
                 for stranger in self._leases.named(room, command.transports, now):
                     _log.warning("a peer without a seat is closed", room=room, transport=stranger)
-                    engine.close(room, stranger)
+                    engine.close(stranger)
                     self._leases.closed(room, stranger)
             case commands.Limit():
                 said = self._shares.limited(command)
@@ -350,12 +350,12 @@ class Agent:
         """What of a peer's media is forwarded, and what is recorded."""
         engine = self._engine
         match command:
-            case commands.State(room=room, transport=transport):
-                engine.state(room, transport, command.is_muted, command.is_video_on)
-            case commands.Block(room=room, transport=transport):
-                engine.block(room, transport, [*command.sources])
-            case commands.Record(room=room, transport=transport):
-                engine.record(room, transport, command.recording, command.name)
+            case commands.State(transport=transport):
+                engine.state(transport, command.is_muted, command.is_video_on)
+            case commands.Block(transport=transport):
+                engine.block(transport, [*command.sources])
+            case commands.Record(transport=transport):
+                engine.record(transport, command.recording, command.name)
             case commands.StopRecording(room=room):
                 engine.stop_recording(room, command.recording)
                 self._troubles.over(room, command.recording)
@@ -411,6 +411,6 @@ def _log_event(event: OperatorEvent) -> None:
         case _sfu.Lost():
             _log.error("events of the SFU engine were lost", count=event.count)
         case _sfu.Restarted():
-            _log.error("a media thread of the SFU engine started again", port=event.port, reason=event.reason)
+            _log.error("the media thread of the SFU engine started again", reason=event.reason)
         case _:
             assert_never(event)

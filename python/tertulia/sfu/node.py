@@ -96,7 +96,7 @@ class MediaNode:
     @property
     def peers(self) -> int:
         """How many clients have their media from here."""
-        return 0 if self.failure is not None else sum(thread["peers"] for thread in self._engine.stats())
+        return 0 if self.failure is not None else self._engine.stats()["peers"]
 
     # --- heartbeats
 
@@ -109,19 +109,19 @@ class MediaNode:
 
     def entry(self, now: float, *, draining: bool) -> Node:
         """What the registry is to say of it."""
-        [thread] = self._engine.stats()
+        counted = self._engine.stats()
         return Node(
             id=self.id,
             region=self._region,
             ip=self._engine.addresses[0][0],
-            ports=self._engine.ports,
-            load=round(self._load.measure(thread["cpu_micros"] / 1e6, now), 3),
-            rooms=thread["rooms"],
-            peers=thread["peers"],
+            ports=[self._engine.port],
+            load=round(self._load.measure(counted["cpu_micros"] / 1e6, now), 3),
+            rooms=counted["rooms"],
+            peers=counted["peers"],
             recordings=self._engine.recording_stats().get("running", 0),
-            peers_limited=thread["peers_limited"],
-            limited_kilobits=thread["limited_kilobits"],
-            videos_paused=thread["videos_paused"],
+            peers_limited=counted["peers_limited"],
+            limited_kilobits=counted["limited_kilobits"],
+            videos_paused=counted["videos_paused"],
             draining=draining,
             gives_up=self._overload.given,
             still=round(self._still, 2),
@@ -227,7 +227,7 @@ class MediaNode:
     def _tell(self, events: list[EngineEvent]) -> None:
         for event in events:
             if isinstance(event, _sfu.Failed):
-                self._fail(f"the media thread on port {event.port} has ended: {event.reason}")
+                self._fail(f"the media thread on port {self._engine.port} has ended: {event.reason}")
                 continue
             message = self._agent.event(event)
             if message is not None:

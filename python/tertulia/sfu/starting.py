@@ -38,7 +38,7 @@ def start_engine(config: Config, node: NodeId, port: int) -> _sfu.Sfu:
     try:
         return _sfu.Sfu(
             config.sfu_bind,
-            [port],
+            port,
             config.sfu_advertise,
             loopback=config.open,
             recordings_dir=config.raw_dir,

@@ -52,21 +52,21 @@ class Desk:
         """What was said so far of transports that ended."""
         return [e for e in self.events if isinstance(e, _sfu.TransportState) and e.state == "closed"]
 
-    async def counted(self, done: Callable[[dict[str, int]], bool], worker: int = 0) -> dict[str, int]:
-        """A worker's counters, when they are as wanted. They have no event of their own, and are published after what
+    async def counted(self, done: Callable[[dict[str, int]], bool]) -> dict[str, int]:
+        """The engine's counters, when they are as wanted. They have no event of their own, and are published after what
         they count."""
 
         def stats() -> dict[str, int] | None:
-            found = self.engine.stats()[worker]
+            found = self.engine.stats()
             return found if done(found) else None
 
         return await until(stats)
 
 
 @asynccontextmanager
-async def desk(bind: str = "127.0.0.1", workers: int = 1, **options: Any) -> AsyncIterator[Desk]:
-    """A running engine on free ports; whatever clients were made are closed at the end."""
-    engine = _sfu.Sfu(bind, [0] * workers, **options)
+async def desk(bind: str = "127.0.0.1", **options: Any) -> AsyncIterator[Desk]:
+    """A running engine on a free port; whatever clients were made are closed at the end."""
+    engine = _sfu.Sfu(bind, 0, **options)
     loop = asyncio.get_running_loop()
     made = Desk(engine)
     loop.add_reader(engine.fileno(), made.on_events)
@@ -190,7 +190,7 @@ class Client:
         self.desk.clients.pop(self.transport, None)
         self.pc.close()
         with suppress(_sfu.Stopped):
-            self.desk.engine.close(self.room, self.transport)
+            self.desk.engine.close(self.transport)
 
     def _on_track(self, event: Any) -> None:
         for stream in event.streams:
@@ -207,7 +207,7 @@ class Client:
     async def _on_offer(self, sdp: str) -> None:
         await self.pc.set_remote_description(await self._description("offer", sdp))
         await self.pc.set_local_description(await self.pc.create_answer())
-        self.desk.engine.answer(self.room, self.transport, self.local_sdp)
+        self.desk.engine.answer(self.transport, self.local_sdp)
         self.has_answered.set()
 
     async def _description(self, kind: Literal["offer", "answer"], sdp: str) -> Any:
@@ -215,7 +215,7 @@ class Client:
             lines = sdp.split("\r\n")
             sdp = "\r\n".join(line for line in lines if not line.startswith("a=candidate:") or " tcp " in line)
         if self.network is not None:
-            sdp = await self.network.through(sdp, self.desk.engine.ports[0])
+            sdp = await self.network.through(sdp, self.desk.engine.port)
         return webrtc.RTCSessionDescriptionInit(type=kind, sdp=sdp)
 
 

@@ -21,7 +21,7 @@ async def come_and_go(d: Desk, number: int, sdp: str) -> None:
     transport = f"sfu_{number}"
     d.engine.offer("r", transport, f"user-{number}", "seat", sdp)
     await d.until(lambda: answers_and_ends(d, transport)[0])
-    d.engine.close("r", transport)
+    d.engine.close(transport)
     await d.until(lambda: answers_and_ends(d, transport)[1])
     d.events.clear()
 

@@ -161,8 +161,8 @@ class _Engine:
         self._member = member
 
     @property
-    def ports(self) -> list[int]:
-        return self._member.channel.node.ports
+    def port(self) -> int:
+        return self._member.channel.node.port
 
     def offer(
         self,
@@ -178,11 +178,11 @@ class _Engine:
         assert room == ROOM
         self._member.channel.command(offer(transport, seat, user_id, sdp, name, recording))
 
-    def answer(self, room: RoomId, transport: TransportId, sdp: str) -> None:
-        self._member.channel.command(commands.Answer(room=room, transport=transport, sdp=sdp))
+    def answer(self, transport: TransportId, sdp: str) -> None:
+        self._member.channel.command(commands.Answer(room=ROOM, transport=transport, sdp=sdp))
 
-    def close(self, room: RoomId, transport: TransportId) -> None:
-        self._member.channel.command(commands.Close(room=room, transport=transport))
+    def close(self, transport: TransportId) -> None:
+        self._member.channel.command(commands.Close(room=ROOM, transport=transport))
 
 
 async def test_a_node_registers_serves_and_says_goodbye(redis_url: str, server_dir: Path) -> None:
@@ -191,9 +191,9 @@ async def test_a_node_registers_serves_and_says_goodbye(redis_url: str, server_d
             node, other = await registry.sfu_nodes(redis).alive()
             for one in (node, other):
                 assert (one.region, one.ip, one.rooms, one.peers, one.draining) == ("eu-1", "127.0.0.1", 0, 0, False)
-                [port] = one.ports
-                await assert_stun_answers(port)
-            assert node.ports != other.ports
+                assert len(one.ports) == 1
+                await assert_stun_answers(one.port)
+            assert node.port != other.port
             async with room_channel(channels, node) as channel:
                 channel.command(b'{"op": "dance"}')
                 channel.command(b"\xff")
@@ -257,7 +257,7 @@ class StandIn:
     """An engine with so many clients and something to say."""
 
     addresses: Final = [("127.0.0.1", 40_000)]
-    ports: Final = [40_000]
+    port: Final = 40_000
 
     def __init__(self, peers: int, *events: EngineEvent) -> None:
         self.peers = peers
@@ -273,8 +273,8 @@ class StandIn:
         events, self._events = self._events[:most], self._events[most:]
         return events
 
-    def stats(self) -> list[dict[str, int]]:
-        return [dict.fromkeys(COUNTERS, 0) | {"peers": self.peers}]
+    def stats(self) -> dict[str, int]:
+        return dict.fromkeys(COUNTERS, 0) | {"peers": self.peers}
 
     def turns(self) -> list[int]:
         return []
@@ -293,7 +293,7 @@ class StandIn:
         raise OSError("it has failed before")
 
 
-FAILED: Final = _sfu.Failed(40_000, "the core fails again and again")
+FAILED: Final = _sfu.Failed("the core fails again and again")
 
 
 async def test_a_node_with_a_failed_thread_says_goodbye_too(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -347,8 +347,8 @@ class Busy(StandIn):
         self.rooms: list[str] = []
         self.ended: list[str] = []
 
-    def stats(self) -> list[dict[str, int]]:
-        return [super().stats()[0] | {"cpu_micros": int(time.monotonic() * 1e6)}]
+    def stats(self) -> dict[str, int]:
+        return super().stats() | {"cpu_micros": int(time.monotonic() * 1e6)}
 
     def offer(self, room: str, *_: object, **more: object) -> None:
         self.rooms.append(room)

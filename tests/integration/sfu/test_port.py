@@ -77,17 +77,16 @@ def garbage(seed: int) -> list[bytes]:
     return [b"", *whole, *cut, *noise, bytes(2_500), rng.randbytes(60_000)]
 
 
-async def test_stun_is_answered_on_every_media_port() -> None:
-    async with desk(workers=2) as d:
-        for worker, port in enumerate(d.engine.ports):
-            await assert_stun_answers(port)
-            await d.counted(lambda s: s["stun_answered"] == 1, worker)
+async def test_stun_is_answered_on_the_media_port() -> None:
+    async with desk() as d:
+        await assert_stun_answers(d.engine.port)
+        await d.counted(lambda s: s["stun_answered"] == 1)
 
 
 @pytest.mark.parametrize("seed", [1, 2])
 async def test_garbage_by_udp_is_counted_and_harms_nobody(seed: int) -> None:
     async with desk() as d:
-        port = d.engine.ports[0]
+        port = d.engine.port
         transport, _ = await probe(port)
         packets = garbage(seed)
         for packet in packets:
@@ -108,21 +107,21 @@ async def test_garbage_from_a_peers_own_address_ends_at_most_that_peer() -> None
             await client.publish()
             await client.offer()
         await asyncio.gather(bystander.connected(), victim.connected())
-        before = d.engine.stats()[0]["packets_in"]
+        before = d.engine.stats()["packets_in"]
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as raw:
             for packet in garbage(3):
-                raw.sendto(packet, ("127.0.0.1", d.engine.ports[0]))
+                raw.sendto(packet, ("127.0.0.1", d.engine.port))
         await d.counted(lambda s: s["packets_in"] > before + 100)
         third = Client(d, "r")
         await third.offer()
         await third.connected()
         await third.decodes(2)
-        assert d.engine.stats()[0]["restarts"] == 0
+        assert d.engine.stats()["restarts"] == 0
 
 
 async def test_tcp_speaks_rfc_4571_and_closes_who_does_not() -> None:
     async with desk() as d:
-        port = d.engine.ports[0]
+        port = d.engine.port
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         request = binding_request()
         frame = struct.pack("!H", len(request)) + request
@@ -146,7 +145,7 @@ async def test_tcp_speaks_rfc_4571_and_closes_who_does_not() -> None:
 
 async def test_a_stranger_on_tcp_is_closed_at_the_deadline() -> None:
     async with desk() as d:
-        reader, writer = await asyncio.open_connection("127.0.0.1", d.engine.ports[0])
+        reader, writer = await asyncio.open_connection("127.0.0.1", d.engine.port)
         assert await asyncio.wait_for(reader.read(), 15) == b""
         writer.close()
         await d.counted(lambda s: s["tcp_timed_out"] == 1)
@@ -171,20 +170,19 @@ def media_threads() -> list[str]:
 
 async def test_stop_ends_the_threads_and_frees_everything() -> None:
     before = descriptors()
-    async with desk(workers=2) as d:
-        ports = d.engine.ports
-        await media_threads_are("sfu-reader", *(f"sfu-{port}" for port in ports))
-        _, writer = await asyncio.open_connection("127.0.0.1", ports[0])
+    async with desk() as d:
+        port = d.engine.port
+        await media_threads_are("sfu-reader", f"sfu-{port}")
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
         await d.counted(lambda s: s["tcp_open"] == 1)
         d.engine.stop()
         d.engine.stop()
         await media_threads_are()
         with pytest.raises(_sfu.Stopped):
-            d.engine.close("room", "transport")
+            d.engine.close("transport")
         writer.close()
-        for port in ports:
-            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as again:
-                again.bind(("127.0.0.1", port))
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as again:
+            again.bind(("127.0.0.1", port))
     del d, writer
     await asyncio.sleep(0)
     assert descriptors() <= before

@@ -90,7 +90,7 @@ async def test_two_people_are_written_down_and_janus_reads_it(tmp_path: Path, re
         "node_1",
     )
     assert before < first["wall"] / 1e6 < time.time()
-    port = d.engine.ports[0]
+    port = d.engine.port
     assert part.directory.name == f"{first['wall'] // 1000}-node_1-{port}"
     assert {line["user"]: line["name"] for line in part.of("joined")} == {
         client.user_id: f"Name of {client.user_id}" for client in (ann, bob)
@@ -127,20 +127,20 @@ async def test_who_opts_out_is_written_no_more_and_who_is_the_last_ends_it(
     async with desk(recordings_dir=tmp_path, node="node_1") as d:
         ann, bob = await come(d, recording), await come(d, None)
         await written(d, 10)
-        d.engine.record("r", bob.transport, recording)
+        d.engine.record(bob.transport, recording)
         (part,) = parts(tmp_path, recording)
         await until(lambda: len(part.of("joined")) == 2)
-        d.engine.record("r", bob.transport, None)
+        d.engine.record(bob.transport, None)
         await until(lambda: len(part.of("left")) == 1)
         await written(d, 10)
         await ann.close()
         await until(lambda: not part.is_locked())
         assert part.lines[-1]["reason"] == "empty"
-        d.engine.record("r", bob.transport, recording)
+        d.engine.record(bob.transport, recording)
         await until(lambda: len(parts(tmp_path, recording)) == 2)
         d.engine.stop_recording("r", recording)
         await until(lambda: not parts(tmp_path, recording)[1].is_locked())
-        d.engine.record("r", bob.transport, recording)
+        d.engine.record(bob.transport, recording)
         await bob.close()
         await d.counted(lambda stats: stats["peers"] == 0)
     assert len(parts(tmp_path, recording)) == 2, "what was stopped does not begin again"
@@ -161,7 +161,7 @@ async def test_without_a_directory_the_call_goes_on_and_the_trouble_is_told(
 
 def test_a_node_without_a_name_cannot_record(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="name of a node"):
-        _sfu.Sfu("127.0.0.1", [0], recordings_dir=tmp_path, node="../node")
+        _sfu.Sfu("127.0.0.1", 0, recordings_dir=tmp_path, node="../node")
 
 
 @pytest.fixture
@@ -194,7 +194,7 @@ async def test_on_a_full_disk_the_call_goes_on_and_what_was_written_is_kept(
         d.engine.stop_recording("r", recording)
         (small_disk / "ballast").unlink()
         next_recording = new_uuid()
-        d.engine.record("r", ann.transport, next_recording)
+        d.engine.record(ann.transport, next_recording)
         await until(lambda: len(parts(small_disk, next_recording)) == 1)
 
 

@@ -14,8 +14,10 @@ from tertulia.sfu.node import STUCK_SECONDS, MediaNode
 class Engine:
     """Its thread has failed, and turns no more."""
 
+    port = 40_000
+
     def __init__(self) -> None:
-        self._events = [_sfu.Failed(40_000, "the first reason")]
+        self._events = [_sfu.Failed("the first reason")]
 
     def stop(self) -> None:
         pass

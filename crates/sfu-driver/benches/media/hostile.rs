@@ -9,10 +9,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use sfu_driver::sfu::{self, Body, Command, PeerId, Recipient};
-use sfu_driver::{Config, Driver, Event};
+use sfu_driver::{Driver, Event};
 
 use crate::client::Client;
-use crate::meeting::SETUP;
+use crate::meeting::{self, SETUP};
 
 const WINDOW: Duration = Duration::from_secs(2);
 const ROUNDS: usize = 3;
@@ -78,15 +78,7 @@ fn guest_id(guest: usize) -> PeerId {
 /// Prints what each attack adds to the delays of the others' packets.
 pub(crate) fn attacks() {
     let (commands, attackers) = sync_channel(1_024);
-    let driver = Driver::start(&Config {
-        bind: [127, 0, 0, 1].into(),
-        ports: vec![0],
-        advertised: Vec::new(),
-        loopback: false,
-        recordings: None,
-        limits: sfu::Limits::default(),
-    })
-    .expect("a free port");
+    let driver = meeting::driver(None);
     let mut call = Call::of_four(driver, attackers);
     let socket = |_| UdpSocket::bind("127.0.0.1:0").expect("a port");
     let target = Target {
@@ -281,9 +273,7 @@ impl Call {
         for name in &names {
             let mut client = Client::new("bench", name.clone(), 30, 4, true, now);
             for command in [client.offer(true, 3, 3), client.view(&names)] {
-                call.driver
-                    .command(&"bench".into(), command)
-                    .expect("space in the queue");
+                call.driver.command(command).expect("space in the queue");
             }
             call.clients.push(client);
         }
@@ -309,7 +299,7 @@ impl Call {
     fn turn(&mut self) {
         for command in self.attackers.try_iter() {
             // A full queue is the attacker's own loss.
-            let _ = self.driver.command(&"bench".into(), command);
+            let _ = self.driver.command(command);
         }
         // What guests are told is nobody's concern.
         for event in self.driver.drain(1_024) {

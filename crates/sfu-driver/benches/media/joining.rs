@@ -6,10 +6,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use sfu_driver::sfu::{self, Body, Command, PeerId, Recipient};
-use sfu_driver::{Config, Driver, Event};
+use sfu_driver::{Driver, Event};
 
 use crate::client::Client;
 use crate::hostile::guest_sdp;
+use crate::meeting;
 
 const WINDOW: Duration = Duration::from_secs(4);
 const ROUNDS: usize = 3;
@@ -26,15 +27,7 @@ const LONGEST_SDP: usize = 200_000;
 
 /// Prints how long it takes until somebody who joins is answered, quiet and under attack.
 pub(crate) fn joins() {
-    let driver = Driver::start(&Config {
-        bind: [127, 0, 0, 1].into(),
-        ports: vec![0],
-        advertised: Vec::new(),
-        loopback: false,
-        recordings: None,
-        limits: sfu::Limits::default(),
-    })
-    .expect("a free port");
+    let driver = meeting::driver(None);
     let mut lobby = Lobby {
         driver,
         worst: worst(&guest_sdp()),
@@ -151,9 +144,7 @@ impl Lobby {
     }
 
     fn command(&self, command: Command) {
-        self.driver
-            .command(&"bench".into(), command)
-            .expect("space in the queue");
+        self.driver.command(command).expect("space in the queue");
     }
 }
 

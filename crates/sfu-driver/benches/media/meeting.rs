@@ -3,12 +3,25 @@
 use std::time::{Duration, Instant};
 
 use sfu_driver::sfu::{self, Body, Recipient};
-use sfu_driver::{Driver, Event};
+use sfu_driver::{Config, Driver, Event, Recordings};
 
 use crate::client::Client;
 
 /// How long clients may take until everything flows.
 pub(crate) const SETUP: Duration = Duration::from_secs(60);
+
+/// A driver on loopback, on a free port.
+pub(crate) fn driver(recordings: Option<Recordings>) -> Driver {
+    Driver::start(&Config {
+        bind: [127, 0, 0, 1].into(),
+        port: 0,
+        advertised: Vec::new(),
+        loopback: false,
+        recordings,
+        limits: sfu::Limits::default(),
+    })
+    .expect("a free port")
+}
 
 pub(crate) fn run_for(driver: &Driver, clients: &mut [Client], duration: Duration) {
     let end = Instant::now() + duration;

@@ -5,10 +5,10 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use sfu_driver::sfu::Command;
-use sfu_driver::{Config, Driver, Recordings};
+use sfu_driver::{Driver, Recordings};
 
 use crate::client::Client;
-use crate::meeting::{SETUP, run_for, turn};
+use crate::meeting::{self, SETUP, run_for, turn};
 use crate::thread_time;
 
 /// Windows with and without recording take turns.
@@ -132,20 +132,12 @@ impl Used {
 
 impl Running {
     fn start(case: &Rooms, directory: &Path) -> Self {
-        let config = Config {
-            bind: [127, 0, 0, 1].into(),
-            ports: vec![0],
-            advertised: Vec::new(),
-            loopback: false,
-            recordings: Some(Recordings {
-                directory: directory.to_owned(),
-                node: "bench".to_owned(),
-            }),
-            limits: sfu::Limits::default(),
+        let recordings = Recordings {
+            directory: directory.to_owned(),
+            node: "bench".to_owned(),
         };
-        let driver = Driver::start(&config).expect("a free port");
         let mut running = Running {
-            driver,
+            driver: meeting::driver(Some(recordings)),
             clients: Vec::new(),
         };
         let rooms: Vec<usize> = (0..case.rooms).collect();
@@ -177,9 +169,7 @@ impl Running {
             let mut client = Client::new(&name, who.clone(), case.frames, case.frame_packets, case.watch, now);
             let slots = if case.watch { case.people - 1 } else { 0 };
             for command in [client.offer(true, slots, slots), client.view(&names)] {
-                self.driver
-                    .command(&(*name).into(), command)
-                    .expect("space in the queue");
+                self.driver.command(command).expect("space in the queue");
             }
             self.clients.push(client);
         }
@@ -188,7 +178,6 @@ impl Running {
     /// Begins or ends a recording of each room, and waits until it is so.
     fn record(&mut self, on: bool, round: usize) {
         for client in &self.clients {
-            let room = (*client.room).into();
             let recording = format!("{}-{round}", client.room).into();
             let command = if on {
                 Command::Record {
@@ -202,7 +191,7 @@ impl Running {
                     recording,
                 }
             };
-            self.driver.command(&room, command).expect("space in the queue");
+            self.driver.command(command).expect("space in the queue");
         }
         let ready = Instant::now() + SETUP;
         while (self.driver.recording_stats().expect("it runs").running > 0) != on {
@@ -227,7 +216,7 @@ impl Running {
 
     /// Since the start.
     fn used(&self) -> Used {
-        let sockets = self.driver.stats().remove(0).sockets;
+        let sockets = self.driver.stats().sockets;
         let packets_in = sockets.iter().find(|(name, _)| *name == "packets_in");
         Used {
             wall: Duration::ZERO,

@@ -11,12 +11,12 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use sfu_driver::Event;
 use sfu_driver::sfu::{self, Body, Command, PeerId, Recipient, Source, WantedVideo};
-use sfu_driver::{Config, Driver, Event};
 use str0m::config::DtlsVersion;
 
 use crate::client::Client;
-use crate::meeting::SETUP;
+use crate::meeting::{self, SETUP};
 use crate::thread_time;
 
 /// Slots of each client.
@@ -199,15 +199,7 @@ pub(crate) fn idle(sessions: usize, version: DtlsVersion) {
 /// Serves the offers on the standard input, each by a name and an SDP with `|` for its line breaks, until it ends. Answers are
 /// told in the same way.
 pub(crate) fn serve() {
-    let config = Config {
-        bind: [127, 0, 0, 1].into(),
-        ports: vec![0],
-        advertised: Vec::new(),
-        loopback: false,
-        recordings: None,
-        limits: sfu::Limits::default(),
-    };
-    let driver = Driver::start(&config).expect("a free port");
+    let driver = meeting::driver(None);
     let (sender, lines) = channel();
     thread::spawn(move || {
         for line in stdin().lock().lines().map_while(Result::ok) {
@@ -219,7 +211,7 @@ pub(crate) fn serve() {
         if let Ok(line) = lines.recv_timeout(Duration::from_millis(2)) {
             let (name, sdp) = line.split_once(' ').expect("a name and an SDP");
             for command in [offer(name, sdp), view(name)] {
-                driver.command(&"bench".into(), command).expect("space in the queue");
+                driver.command(command).expect("space in the queue");
             }
         }
         for event in driver.drain(1_024) {

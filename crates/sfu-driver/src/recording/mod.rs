@@ -1,8 +1,8 @@
 //! Recordings are written down: what the shards hear of them ([`sfu::Tapped`]) becomes files, as packets come, undecoded.
 //!
-//! A *part* is one stretch of a recording on one worker: a directory `{recording}/{startMs}-{node}-{port}/` with one MJR file
-//! for each track and `part.jsonl`, which says what is in them. One thread writes the parts of all workers, fed by a
-//! [`queue::Queue`] for which no worker waits.
+//! A *part* is one stretch of a recording on one node: a directory `{recording}/{startMs}-{node}-{port}/` with one MJR
+//! file for each track and `part.jsonl`, which says what is in them. One thread writes all parts, fed by a
+//! [`queue::Queue`] for which the worker does not wait.
 //!
 //! Imports run one way: `writer → parts → {part, files, queue} → {line, mjr, names, disk, counters}`. [`part`] and
 //! its leaves are pure.

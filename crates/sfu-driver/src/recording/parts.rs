@@ -15,7 +15,7 @@ use super::files::{PartFiles, Written};
 use super::line::EndReason;
 use super::names;
 use super::part::{Beginning, Op, Part};
-use super::queue::{Entry, Key};
+use super::queue::Entry;
 use crate::events::{Event, EventQueue};
 
 /// With more changed files than this, one sync of the whole file system costs less than one of each file.
@@ -30,7 +30,7 @@ struct OpenPart<D: Disk> {
     files: PartFiles<D::Folder>,
 }
 
-/// What there is of a recording on one worker.
+/// What there is of a recording.
 enum State<D: Disk> {
     /// It is being written.
     Open(Box<OpenPart<D>>),
@@ -42,7 +42,8 @@ enum State<D: Disk> {
 pub(crate) struct Parts<D: Disk> {
     disk: D,
     node: String,
-    parts: HashMap<Key, State<D>>,
+    port: u16,
+    parts: HashMap<RecordingId, State<D>>,
     counters: Arc<Counters>,
     events: Arc<EventQueue>,
     /// Empty between calls.
@@ -52,10 +53,11 @@ pub(crate) struct Parts<D: Disk> {
 }
 
 impl<D: Disk> Parts<D> {
-    pub(crate) fn new(disk: D, node: String, counters: Arc<Counters>, events: Arc<EventQueue>) -> Self {
+    pub(crate) fn new(disk: D, node: String, port: u16, counters: Arc<Counters>, events: Arc<EventQueue>) -> Self {
         Parts {
             disk,
             node,
+            port,
             parts: HashMap::new(),
             counters,
             events,
@@ -72,29 +74,29 @@ impl<D: Disk> Parts<D> {
     /// Takes what came over the queue. It is written by [`Self::write`] at the latest.
     pub(crate) fn take(&mut self, entry: Entry) {
         match entry {
-            Entry::Heard(port, tapped) => self.hear(port, tapped),
-            Entry::Gone(port, reason) => self.end_all(Some(port), reason),
-            Entry::GaveUp(key, room) => {
+            Entry::Heard(tapped) => self.hear(tapped),
+            Entry::Gone(reason) => self.end_all(reason),
+            Entry::GaveUp(recording, room) => {
                 let error = io::Error::new(io::ErrorKind::TimedOut, "the disk has not taken anything for minutes");
-                self.fail(&key, room, &error);
+                self.fail(&recording, room, &error);
             }
         }
     }
 
-    fn hear(&mut self, port: u16, tapped: Tapped) {
-        let key = (port, tapped.recording);
+    fn hear(&mut self, tapped: Tapped) {
+        let recording = tapped.recording;
         if let Heard::Stopped(reason) = tapped.what {
             let reason = match reason {
                 StopReason::Command => EndReason::Stopped,
                 StopReason::Empty => EndReason::Empty,
             };
-            self.end(&key, tapped.at, reason);
+            self.end(&recording, tapped.at, reason);
             return;
         }
-        if matches!(tapped.what, Heard::Joined { .. }) && !self.parts.contains_key(&key) {
-            self.begin(&key, &tapped.room, tapped.at);
+        if matches!(tapped.what, Heard::Joined { .. }) && !self.parts.contains_key(&recording) {
+            self.begin(&recording, &tapped.room, tapped.at);
         }
-        let Some(State::Open(open)) = self.parts.get_mut(&key) else {
+        let Some(State::Open(open)) = self.parts.get_mut(&recording) else {
             return;
         };
         open.part.hear(tapped.at, tapped.what, &mut self.ops);
@@ -102,26 +104,25 @@ impl<D: Disk> Parts<D> {
         let outcome = ops.try_for_each(|op| open.files.apply(op, &mut self.written));
         drop(ops);
         if let Err(e) = outcome {
-            self.fail(&key, tapped.room, &e);
+            self.fail(&recording, tapped.room, &e);
         }
     }
 
-    fn begin(&mut self, key: &Key, room: &RoomId, at: Instant) {
-        match self.open(key, room, at) {
-            Ok(open) => drop(self.parts.insert(key.clone(), State::Open(Box::new(open)))),
-            Err(e) => self.fail(key, room.clone(), &e),
+    fn begin(&mut self, recording: &RecordingId, room: &RoomId, at: Instant) {
+        match self.open(recording, room, at) {
+            Ok(open) => drop(self.parts.insert(recording.clone(), State::Open(Box::new(open)))),
+            Err(e) => self.fail(recording, room.clone(), &e),
         }
     }
 
-    fn open(&mut self, key: &Key, room: &RoomId, at: Instant) -> io::Result<OpenPart<D>> {
-        let (port, recording) = key;
+    fn open(&mut self, recording: &RecordingId, room: &RoomId, at: Instant) -> io::Result<OpenPart<D>> {
         if !names::is_name(recording.as_str()) {
             let reason = format!("{recording:?} cannot be the name of a recording");
             return Err(io::Error::new(io::ErrorKind::InvalidInput, reason));
         }
         let beginning = Beginning::new(at, Instant::now(), SystemTime::now());
         let part = Part::new(beginning);
-        let folder = self.make_part(*port, recording, beginning.wall / 1_000)?;
+        let folder = self.make_part(recording, beginning.wall / 1_000)?;
         let first_line = part.first_line(recording, room, &self.node);
         let files = PartFiles::begin(folder, first_line, &mut self.written)?;
         Ok(OpenPart {
@@ -131,10 +132,10 @@ impl<D: Disk> Parts<D> {
         })
     }
 
-    fn make_part(&self, port: u16, recording: &RecordingId, start: u64) -> io::Result<D::Folder> {
+    fn make_part(&self, recording: &RecordingId, start: u64) -> io::Result<D::Folder> {
         let make = |start| {
             self.disk
-                .make_part(recording.as_str(), &names::part(start, &self.node, port))
+                .make_part(recording.as_str(), &names::part(start, &self.node, self.port))
         };
         let is_taken = |made: &io::Result<_>| matches!(made, Err(e) if e.kind() == io::ErrorKind::AlreadyExists);
         (start..start + NAMES_TRIED)
@@ -175,25 +176,25 @@ impl<D: Disk> Parts<D> {
 
     fn each(&mut self, mut act: impl FnMut(&mut PartFiles<D::Folder>, &mut Written) -> io::Result<()>) {
         let mut failed = Vec::new();
-        for (key, state) in &mut self.parts {
+        for (recording, state) in &mut self.parts {
             if let State::Open(open) = state
                 && let Err(e) = act(&mut open.files, &mut self.written)
             {
-                failed.push((key.clone(), open.room.clone(), e));
+                failed.push((recording.clone(), open.room.clone(), e));
             }
         }
-        for (key, room, e) in failed {
-            self.fail(&key, room, &e);
+        for (recording, room, e) in failed {
+            self.fail(&recording, room, &e);
         }
     }
 
     /// A part cannot be written: it ends, and the room is told.
-    fn fail(&mut self, key: &Key, room: RoomId, error: &io::Error) {
+    fn fail(&mut self, recording: &RecordingId, room: RoomId, error: &io::Error) {
         let (reason, trouble) = match error.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => (EndReason::DiskFull, Trouble::DiskFull),
             _ => (EndReason::DiskError, Trouble::DiskError),
         };
-        if let Some(State::Open(mut open)) = self.parts.insert(key.clone(), State::Failed) {
+        if let Some(State::Open(mut open)) = self.parts.insert(recording.clone(), State::Failed) {
             let last_line = open.part.last_line(Instant::now(), reason);
             // On a broken disk the part may have no last line: readers take what is whole.
             let _ = open.files.end(&last_line, true, &mut self.written);
@@ -202,7 +203,7 @@ impl<D: Disk> Parts<D> {
         add(&self.counters.parts_failed, 1);
         self.events.push(&mut vec![Event::RecordingTrouble {
             room,
-            recording: key.1.clone(),
+            recording: recording.clone(),
             trouble,
             detail: error.to_string(),
         }]);
@@ -215,37 +216,36 @@ impl<D: Disk> Parts<D> {
         self.each(|_, _| Err(error()));
     }
 
-    fn end(&mut self, key: &Key, at: Instant, reason: EndReason) {
-        if let Some(mut open) = self.finish(key, at, reason) {
+    fn end(&mut self, recording: &RecordingId, at: Instant, reason: EndReason) {
+        if let Some(mut open) = self.finish(recording, at, reason) {
             let outcome = open.files.sync();
-            self.ended(key, open, outcome);
+            self.ended(recording, open, outcome);
         }
     }
 
-    /// Ends the parts of one worker, or all.
-    pub(crate) fn end_all(&mut self, port: Option<u16>, reason: EndReason) {
-        let of_port = |key: &&Key| port.is_none_or(|port| key.0 == port);
-        let keys: Vec<Key> = self.parts.keys().filter(of_port).cloned().collect();
+    /// Ends all parts.
+    pub(crate) fn end_all(&mut self, reason: EndReason) {
+        let recordings: Vec<RecordingId> = self.parts.keys().cloned().collect();
         let now = Instant::now();
-        let finished: Vec<_> = keys
+        let finished: Vec<_> = recordings
             .iter()
-            .filter_map(|key| Some((key, self.finish(key, now, reason)?)))
+            .filter_map(|recording| Some((recording, self.finish(recording, now, reason)?)))
             .collect();
         let changed: usize = finished.iter().map(|(_, open)| open.files.changed()).sum();
         let together = (changed > SYNC_EACH).then(|| self.disk.sync());
-        for (key, mut open) in finished {
+        for (recording, mut open) in finished {
             let outcome = match &together {
                 Some(Ok(())) => Ok(()),
                 Some(Err(e)) => Err(io::Error::new(e.kind(), e.to_string())),
                 None => open.files.sync(),
             };
-            self.ended(key, open, outcome);
+            self.ended(recording, open, outcome);
         }
     }
 
     /// Writes the end of a part. It is still locked, until it is synced and dropped.
-    fn finish(&mut self, key: &Key, at: Instant, reason: EndReason) -> Option<Box<OpenPart<D>>> {
-        let State::Open(mut open) = self.parts.remove(key)? else {
+    fn finish(&mut self, recording: &RecordingId, at: Instant, reason: EndReason) -> Option<Box<OpenPart<D>>> {
+        let State::Open(mut open) = self.parts.remove(recording)? else {
             return None;
         };
         let outcome = open.files.write(&mut self.written).and_then(|()| {
@@ -255,23 +255,23 @@ impl<D: Disk> Parts<D> {
         match outcome {
             Ok(()) => Some(open),
             Err(e) => {
-                self.failed_at_end(key, open, &e);
+                self.failed_at_end(recording, open, &e);
                 None
             }
         }
     }
 
-    fn ended(&mut self, key: &Key, open: Box<OpenPart<D>>, outcome: io::Result<()>) {
+    fn ended(&mut self, recording: &RecordingId, open: Box<OpenPart<D>>, outcome: io::Result<()>) {
         if let Err(e) = outcome {
-            self.failed_at_end(key, open, &e);
+            self.failed_at_end(recording, open, &e);
         }
     }
 
-    fn failed_at_end(&mut self, key: &Key, open: Box<OpenPart<D>>, error: &io::Error) {
+    fn failed_at_end(&mut self, recording: &RecordingId, open: Box<OpenPart<D>>, error: &io::Error) {
         let room = open.room.clone();
-        self.parts.insert(key.clone(), State::Open(open));
-        self.fail(key, room, error);
-        self.parts.remove(key);
+        self.parts.insert(recording.clone(), State::Open(open));
+        self.fail(recording, room, error);
+        self.parts.remove(recording);
     }
 
     /// Brings the counters up to date.

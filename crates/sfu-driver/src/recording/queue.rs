@@ -1,9 +1,9 @@
-//! The bounded queue from the workers to the thread that writes.
+//! The bounded queue from the worker to the thread that writes.
 //!
-//! A worker pushes once a turn, and holds the lock for as long as it takes to append; the writer holds it to swap two lists.
-//! Packets, reports and speakers that do not fit are left out; packets are counted, and the next line of their track says how
-//! many (`gap`). All else is short, and has room of its own beyond. A recording that fills that, too, is given up: the disk has
-//! stood still for minutes.
+//! The worker pushes once a turn, and holds the lock for as long as it takes to append; the writer holds it to swap two
+//! lists. Packets, reports and speakers that do not fit are left out; packets are counted, and the next line of their
+//! track says how many (`gap`). All else is short, and has room of its own beyond. A recording that fills that, too, is
+//! given up: the disk has stood still for minutes.
 
 use std::collections::HashMap;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -29,18 +29,15 @@ pub(super) const URGENT_BYTES: usize = MAX_BYTES / 4;
 /// How often it is told that the disk is too slow, for one recording.
 pub(super) const SLOW_AGAIN: Duration = Duration::from_secs(60);
 
-/// A recording on the worker of this port.
-pub(crate) type Key = (u16, RecordingId);
-
 /// What waits.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Entry {
-    /// What a recording on this worker heard.
-    Heard(u16, Tapped),
-    /// Every recording on this worker ends.
-    Gone(u16, EndReason),
+    /// What a recording heard.
+    Heard(Tapped),
+    /// Every recording ends.
+    Gone(EndReason),
     /// This one ends with an error, since the queue had no room for it.
-    GaveUp(Key, RoomId),
+    GaveUp(RecordingId, RoomId),
 }
 
 /// Why [`Queue::take`] returned.
@@ -64,10 +61,10 @@ struct Waiting {
     entries: Vec<Entry>,
     bytes: usize,
     /// Recordings that lose packets, or did.
-    losing: HashMap<Key, Losing>,
+    losing: HashMap<RecordingId, Losing>,
     lost_in_all: u64,
     /// Recordings that get no more, and their end if it has come.
-    given_up: HashMap<Key, (RoomId, Option<Tapped>)>,
+    given_up: HashMap<RecordingId, (RoomId, Option<Tapped>)>,
     /// The writer is woken by the first entry, not by the time.
     is_idle: bool,
     is_closed: bool,
@@ -85,26 +82,25 @@ struct Losing {
 }
 
 impl Queue {
-    /// Appends what the recordings on a worker heard, and empties `batch`. Those named in the result lose packets.
-    pub(crate) fn push(&self, port: u16, batch: &mut Vec<Tapped>) -> Vec<(RoomId, RecordingId)> {
+    /// Appends what the recordings heard, and empties `batch`. Those named in the result lose packets.
+    pub(crate) fn push(&self, batch: &mut Vec<Tapped>) -> Vec<(RoomId, RecordingId)> {
         if batch.is_empty() {
             return Vec::new();
         }
         let mut slow = Vec::new();
         let mut waiting = self.lock();
         for tapped in batch.drain(..) {
-            slow.extend(waiting.push(port, tapped));
+            slow.extend(waiting.push(tapped));
         }
         self.wake(waiting);
         slow
     }
 
-    /// Every recording on this worker ends here.
-    pub(crate) fn gone(&self, port: u16, reason: EndReason) {
+    /// Every recording ends here.
+    pub(crate) fn gone(&self, reason: EndReason) {
         let mut waiting = self.lock();
-        // What the tracks of this worker lost is counted only.
-        waiting.losing.retain(|(of, _), _| *of != port);
-        waiting.append(Entry::Gone(port, reason), ENTRY_BYTES);
+        waiting.losing.clear(); // what their tracks lost is counted only
+        waiting.append(Entry::Gone(reason), ENTRY_BYTES);
         self.wake(waiting);
     }
 
@@ -134,10 +130,9 @@ impl Queue {
         waiting.taken = waiting.oldest();
         std::mem::swap(&mut waiting.entries, entries);
         waiting.bytes = 0;
-        for (key, (room, end)) in waiting.given_up.drain() {
-            let port = key.0;
-            entries.push(Entry::GaveUp(key, room));
-            entries.extend(end.map(|end| Entry::Heard(port, end)));
+        for (recording, (room, end)) in waiting.given_up.drain() {
+            entries.push(Entry::GaveUp(recording, room));
+            entries.extend(end.map(Entry::Heard));
         }
         if waiting.is_closed { Taken::Last } else { Taken::Turn }
     }
@@ -175,15 +170,14 @@ impl Waiting {
 
     fn oldest(&self) -> Option<Instant> {
         self.entries.iter().find_map(|entry| match entry {
-            Entry::Heard(_, tapped) => Some(tapped.at),
+            Entry::Heard(tapped) => Some(tapped.at),
             Entry::Gone(..) | Entry::GaveUp(..) => None,
         })
     }
 
     /// Appends one if there is room. The result is the recording, if it is to be told that it loses packets.
-    fn push(&mut self, port: u16, tapped: Tapped) -> Option<(RoomId, RecordingId)> {
-        let key = (port, tapped.recording.clone());
-        if let Some((_, end)) = self.given_up.get_mut(&key) {
+    fn push(&mut self, tapped: Tapped) -> Option<(RoomId, RecordingId)> {
+        if let Some((_, end)) = self.given_up.get_mut(&tapped.recording) {
             if matches!(tapped.what, Heard::Stopped(_)) {
                 *end = Some(tapped);
             }
@@ -193,31 +187,31 @@ impl Waiting {
             Heard::Packet { track, packet } => {
                 let (track, bytes) = (*track, packet.len() + ENTRY_BYTES);
                 if self.bytes + bytes > MAX_BYTES {
-                    return self.lose(key, track, &tapped);
+                    return self.lose(track, &tapped);
                 }
-                self.mark_gap(&key, track, &tapped);
-                self.append(Entry::Heard(port, tapped), bytes);
+                self.mark_gap(track, &tapped);
+                self.append(Entry::Heard(tapped), bytes);
                 return None;
             }
             Heard::Report { .. } | Heard::Speakers(_) if self.bytes + ENTRY_BYTES > MAX_BYTES => return None,
-            Heard::Ended { track } => self.mark_gap(&key, *track, &tapped),
-            Heard::Stopped(_) => drop(self.losing.remove(&key)),
+            Heard::Ended { track } => self.mark_gap(*track, &tapped),
+            Heard::Stopped(_) => drop(self.losing.remove(&tapped.recording)),
             _ => {}
         }
         if self.bytes + ENTRY_BYTES > MAX_BYTES + LINES_BYTES {
-            self.give_up(key, tapped);
+            self.give_up(tapped);
         } else {
-            self.append(Entry::Heard(port, tapped), ENTRY_BYTES);
+            self.append(Entry::Heard(tapped), ENTRY_BYTES);
         }
         None
     }
 
     /// The recording gets no more: `tapped` had no room.
-    fn give_up(&mut self, key: Key, tapped: Tapped) {
-        self.losing.remove(&key);
+    fn give_up(&mut self, tapped: Tapped) {
+        self.losing.remove(&tapped.recording);
         let is_end = matches!(tapped.what, Heard::Stopped(_));
-        let room = tapped.room.clone();
-        self.given_up.insert(key, (room, is_end.then_some(tapped)));
+        let (recording, room) = (tapped.recording.clone(), tapped.room.clone());
+        self.given_up.insert(recording, (room, is_end.then_some(tapped)));
     }
 
     fn append(&mut self, entry: Entry, bytes: usize) {
@@ -225,10 +219,10 @@ impl Waiting {
         self.entries.push(entry);
     }
 
-    fn lose(&mut self, key: Key, track: TapTrack, tapped: &Tapped) -> Option<(RoomId, RecordingId)> {
+    fn lose(&mut self, track: TapTrack, tapped: &Tapped) -> Option<(RoomId, RecordingId)> {
         self.lost_in_all += 1;
         let mut is_new = false;
-        let losing = self.losing.entry(key).or_insert_with(|| {
+        let losing = self.losing.entry(tapped.recording.clone()).or_insert_with(|| {
             is_new = true;
             Losing {
                 told: tapped.at,
@@ -244,8 +238,8 @@ impl Waiting {
     }
 
     /// Before what comes next of a track: how many of its packets were left out.
-    fn mark_gap(&mut self, key: &Key, track: TapTrack, next: &Tapped) {
-        let Some(losing) = self.losing.get_mut(key) else {
+    fn mark_gap(&mut self, track: TapTrack, next: &Tapped) {
+        let Some(losing) = self.losing.get_mut(&next.recording) else {
             return;
         };
         if let Some(lost) = losing.tracks.remove(&track) {
@@ -255,7 +249,7 @@ impl Waiting {
                 at: next.at,
                 what: Heard::Gap { track, lost },
             };
-            self.append(Entry::Heard(key.0, gap), ENTRY_BYTES);
+            self.append(Entry::Heard(gap), ENTRY_BYTES);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The thread that writes, for all workers of a node.
+//! The thread that writes.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -33,25 +33,25 @@ pub(crate) struct WriterHandle {
 }
 
 impl WriterHandle {
-    /// Starts the thread. Without a directory every recording is in trouble.
+    /// Starts the thread, for the node on that port. Without a directory every recording is in trouble.
     ///
     /// # Errors
     /// The node cannot have this name, or the system has no thread left.
-    pub(crate) fn start(recordings: Option<Recordings>, events: Arc<EventQueue>) -> io::Result<Self> {
+    pub(crate) fn start(recordings: Option<Recordings>, port: u16, events: Arc<EventQueue>) -> io::Result<Self> {
         match recordings {
             Some(recordings) => {
                 recordings.check()?;
-                Self::with_disk(Directory(recordings.directory), recordings.node, events)
+                Self::with_disk(Directory(recordings.directory), recordings.node, port, events)
             }
-            None => Self::with_disk(Nowhere, String::new(), events),
+            None => Self::with_disk(Nowhere, String::new(), port, events),
         }
     }
 
     /// As [`Self::start`], on this disk.
-    pub(crate) fn with_disk(disk: impl Disk, node: String, events: Arc<EventQueue>) -> io::Result<Self> {
+    pub(crate) fn with_disk(disk: impl Disk, node: String, port: u16, events: Arc<EventQueue>) -> io::Result<Self> {
         let queue = Arc::<Queue>::default();
         let counters = Arc::<Counters>::default();
-        let parts = Parts::new(disk, node, Arc::clone(&counters), events);
+        let parts = Parts::new(disk, node, port, Arc::clone(&counters), events);
         let (end, ended) = sync_channel(1);
         let run = {
             let queue = Arc::clone(&queue);
@@ -69,7 +69,7 @@ impl WriterHandle {
         })
     }
 
-    /// Where the workers put what is heard.
+    /// Where the worker puts what is heard.
     pub(crate) fn queue(&self) -> Arc<Queue> {
         Arc::clone(&self.queue)
     }
@@ -112,7 +112,7 @@ fn run<D: Disk>(mut parts: Parts<D>, queue: &Queue) {
         entries.clear();
         entries.shrink_to(KEPT_ENTRIES);
         if taken == Taken::Last {
-            parts.end_all(None, EndReason::Shutdown);
+            parts.end_all(EndReason::Shutdown);
             return;
         }
     }

@@ -10,7 +10,7 @@ use str0m::rtp::{ExtensionValues, RtpHeader, Ssrc};
 use super::Peer;
 use super::formats::{Formats, Place, Role};
 use super::session::Fault;
-use super::sources::Sources;
+use super::sources::{Newcomer, Sources};
 use crate::config::Transport;
 use crate::receiving::Arrivals;
 use crate::rtp::red::{self, Block};
@@ -76,6 +76,27 @@ impl Receiving {
     pub(super) fn deadline(&self) -> Option<Instant> {
         let deadlines = [self.feedback_at, self.report_at, self.ask_at];
         deadlines.into_iter().flatten().min()
+    }
+
+    /// Which packet a header is of, if it is authentic: its stream, if that is not known yet, and its index, if it can
+    /// have one. `None`: it belongs nowhere. `lines` are used up by a stream that is not known.
+    fn locate(
+        &self,
+        now: Instant,
+        header: &Header<'_>,
+        lines: &mut Option<impl Iterator<Item = Mid>>,
+        named: impl Fn(&[u8]) -> Option<Mid>,
+    ) -> Option<(Option<Newcomer>, Option<u64>)> {
+        let ssrc = Ssrc::from(header.ssrc);
+        if header.ssrc == PROBES {
+            return Some((None, self.probes.index(header.sequence)));
+        }
+        if let Some(known) = self.sources.get(ssrc) {
+            return Some((None, self.sources.index(known, header.sequence)));
+        }
+        let newcomer = self.sources.place(now, header, &self.formats, lines.take()?, named)?;
+        let index = self.sources.past_window(ssrc).index(header.sequence);
+        Some((Some(newcomer), index))
     }
 
     /// Notes an authentic packet for what the client is told of all that it sends.
@@ -294,19 +315,8 @@ impl Peer {
         let named = |mid: &[u8]| layout.key(mid);
         let mut lines = Some(lines);
         let ssrc = Ssrc::from(header.ssrc);
-        let (newcomer, index) = if header.ssrc == PROBES {
-            (None, receiving.probes.index(header.sequence))
-        } else if let Some(known) = receiving.sources.get(ssrc) {
-            (None, receiving.sources.index(known, header.sequence))
-        } else {
-            let place = |lines| receiving.sources.place(now, &header, &receiving.formats, lines, named);
-            match lines.take().and_then(place) {
-                Some(newcomer) => {
-                    let index = receiving.sources.past_window(ssrc).index(header.sequence);
-                    (Some(newcomer), index)
-                }
-                None => return Received::Refused,
-            }
+        let Some((newcomer, index)) = receiving.locate(now, &header, &mut lines, named) else {
+            return Received::Refused;
         };
         let refused = if newcomer.is_some() {
             Received::Refused

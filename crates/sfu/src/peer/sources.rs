@@ -104,21 +104,25 @@ impl Sources {
         self.past.len() + self.known.len() < MAX_EVER
     }
 
+    /// One more source, which goes on after the last index that was heard of its SSRC.
+    fn add(&mut self, ssrc: Ssrc, place: Place, is_announced: bool) {
+        let end = self.past.remove(&ssrc).unwrap_or_default();
+        self.known.push(Source {
+            ssrc,
+            place,
+            stream: Stream::resumed(end),
+            heard: None,
+            name: None,
+            is_announced,
+            is_ended: false,
+        });
+    }
+
     /// The source of an authentic packet, which may be a new one.
     pub(super) fn heard(&mut self, now: Instant, ssrc: Ssrc, newcomer: Option<Newcomer>) -> Option<&mut Source> {
         if let Some(Newcomer { place, gone }) = newcomer {
             self.forget(|source| gone.contains(&source.ssrc));
-            let stream = Stream::resumed(self.past_end(ssrc));
-            self.past.remove(&ssrc);
-            self.known.push(Source {
-                ssrc,
-                place,
-                stream,
-                heard: None,
-                name: None,
-                is_announced: false,
-                is_ended: false,
-            });
+            self.add(ssrc, place, false);
         }
         let source = self.get_mut(ssrc)?;
         (source.heard, source.is_ended) = (Some(now), false);
@@ -214,18 +218,7 @@ impl Sources {
             if let Some(known) = self.get_mut(ssrc) {
                 (known.is_announced, known.place.line, known.place.role) = (true, line, role);
             } else {
-                let stream = Stream::resumed(self.past_end(ssrc));
-                self.past.remove(&ssrc);
-                let place = Place { line, rid: None, role };
-                self.known.push(Source {
-                    ssrc,
-                    place,
-                    stream,
-                    heard: None,
-                    name: None,
-                    is_announced: true,
-                    is_ended: false,
-                });
+                self.add(ssrc, Place { line, rid: None, role }, true);
             }
         }
         self.forget(|source| !source.is_announced && source.heard.is_none());

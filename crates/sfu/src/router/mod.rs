@@ -187,11 +187,6 @@ impl Router {
         self.track_count
     }
 
-    /// Whether there is such a room.
-    pub(crate) fn has_room(&self, room: &RoomId) -> bool {
-        self.by_id.contains_key(room)
-    }
-
     /// All rooms.
     pub(crate) fn rooms(&self) -> Vec<RoomId> {
         self.by_id.keys().cloned().collect()

@@ -112,7 +112,7 @@ fn an_unpublished_track_leaves_its_m_line() {
         "it is to be inactive"
     );
     assert_eq!(router.leave(now, ben), None);
-    assert!(!router.has_room(&"room".into()));
+    assert_eq!(router.room_count(), 0);
     assert_eq!(router.subscriptions.len(), 0);
 }
 

@@ -33,13 +33,12 @@ impl Shard {
             to: Recipient::Peer(peer.id().clone()),
             body: Body::TransportState(TransportState::Closed(reason)),
         });
-        self.leave(key, &peer);
+        self.leave(key);
     }
 
-    fn leave(&mut self, key: PeerKey, peer: &Peer) {
-        match self.router.leave(self.clock.now(), key) {
-            Some(room) => self.refresh(room),
-            None => self.ended_rooms.push(peer.id().room.clone()),
+    fn leave(&mut self, key: PeerKey) {
+        if let Some(room) = self.router.leave(self.clock.now(), key) {
+            self.refresh(room);
         }
     }
 
@@ -57,8 +56,8 @@ impl Shard {
 
     /// A peer whose first offer was refused was never open.
     pub(super) fn forget_unopened(&mut self, key: PeerKey) {
-        if let Some(peer) = self.take_out(key, false) {
-            self.leave(key, &peer);
+        if self.take_out(key, false).is_some() {
+            self.leave(key);
         }
     }
 

@@ -1,6 +1,7 @@
-//! All rooms of one worker thread: packets find their peer, time passes, and what peers and the router want is done.
+//! All rooms of one media thread: packets find their peer, time passes, and what peers and the router want is done.
 
 mod clock;
+mod commands;
 mod handshakes;
 mod members;
 mod naming;
@@ -18,13 +19,12 @@ use std::ops::Range;
 use std::time::{Instant, SystemTime};
 
 use crate::bucket::Bucket;
-use crate::command::{Command, Outcome, Refusal};
 use crate::config::{ShardConfig, Transport};
 use crate::demux::Demux;
 use crate::event::{Body, CloseReason, Event, Recipient, TransportState};
-use crate::ids::{PeerId, PeerKey, RoomId};
+use crate::ids::PeerKey;
 use crate::outbox::Outbox;
-use crate::peer::{Blocked, ClientOffer, Mode, Reading, Said, SessionFactory, WallClock};
+use crate::peer::{Reading, SessionFactory, WallClock};
 use crate::per_source::PerSource;
 use crate::queue::Queue;
 use crate::router::{Allotment, Router};
@@ -61,7 +61,7 @@ impl<O: Outbox> Outbox for Counting<'_, O> {
     }
 }
 
-/// All rooms of one worker thread. See the crate's documentation for how to drive it.
+/// All rooms of one media thread. See the crate's documentation for how to drive it.
 pub struct Shard {
     config: ShardConfig,
     sessions: SessionFactory,
@@ -82,7 +82,6 @@ pub struct Shard {
     readings: VecDeque<Reading>,
     transmits: Queue<Transmit>,
     events: Queue<Event>,
-    ended_rooms: Vec<RoomId>,
     stats: ShardStats,
 }
 
@@ -104,104 +103,8 @@ impl Shard {
             readings: VecDeque::new(),
             transmits: Queue::new(config.limits.transmits),
             events: Queue::new(config.limits.events),
-            ended_rooms: Vec::new(),
             stats: ShardStats::default(),
             config,
-        }
-    }
-
-    /// Does what the hub asks.
-    ///
-    /// # Errors
-    /// [`Refusal`]
-    pub fn command(&mut self, now: Instant, command: Command) -> Result<Outcome, Refusal> {
-        self.clock.advance(now);
-        let outcome = self.execute(command);
-        self.settle();
-        outcome
-    }
-
-    fn execute(&mut self, command: Command) -> Result<Outcome, Refusal> {
-        match command {
-            Command::Offer {
-                peer,
-                sdp,
-                slots,
-                tracks,
-                name,
-                recording,
-            } => {
-                let transport = peer.transport.clone();
-                let mode = if slots { Mode::Slots } else { Mode::Plain };
-                let offer = ClientOffer {
-                    sdp,
-                    tracks,
-                    mode,
-                    name,
-                    insists: false,
-                };
-                let outcome = self.offer(peer, offer)?;
-                if let (Some(key), Some(recording)) = (self.peers.by_transport(&transport), recording) {
-                    self.router.record(self.clock.now(), key, &recording);
-                }
-                return Ok(outcome);
-            }
-            Command::Answer { transport, sdp } => return self.answer(self.peers.find(&transport)?, sdp),
-            // An ICE-lite agent learns the client's addresses from the client's checks. Candidates may come before the offer.
-            Command::Candidate { .. } => {}
-            Command::View { transport, mut videos } => {
-                let key = self.peers.find(&transport)?;
-                videos.truncate(self.config.limits.media_lines);
-                if let Some(peer) = self.peers.get_mut(key) {
-                    peer.set_view(videos);
-                }
-                self.refill_slots(key);
-            }
-            Command::State {
-                transport,
-                is_muted,
-                is_video_on,
-            } => {
-                let key = self.peers.find(&transport)?;
-                self.pause(key, |peer| peer.say(Said { is_muted, is_video_on }));
-            }
-            Command::Block { transport, sources } => {
-                let key = self.peers.find(&transport)?;
-                self.pause(key, |peer| peer.block(Blocked::of(&sources)));
-            }
-            Command::Record {
-                transport,
-                recording,
-                name,
-            } => {
-                let (now, key) = (self.clock.now(), self.peers.find(&transport)?);
-                self.router.rename(now, key, name);
-                match recording {
-                    Some(recording) => self.router.record(now, key, &recording),
-                    None => self.router.record_no_more(now, key),
-                }
-            }
-            Command::StopRecording { room, recording } => {
-                self.router.stop_recording(self.clock.now(), &room, recording);
-            }
-            Command::Limit { room, kilobits } => self.router.limit(self.clock.now(), &room, kilobits),
-            Command::Weigh => self.weigh(),
-            Command::Close { transport } => {
-                if let Some(key) = self.peers.by_transport(&transport) {
-                    self.close(key, CloseReason::Command);
-                }
-            }
-            Command::End { room } => self.end(&room),
-        }
-        Ok(Outcome::Done)
-    }
-
-    fn weigh(&mut self) {
-        for (room, packets) in self.router.weights() {
-            self.events.push(Event {
-                to: Recipient::Room(room.clone()),
-                body: Body::Forwarded(packets),
-            });
         }
     }
 
@@ -314,16 +217,6 @@ impl Shard {
         self.router.poll_tapped()
     }
 
-    /// The next room whose last peer is gone. It may have begun again since.
-    pub fn poll_ended_room(&mut self) -> Option<RoomId> {
-        self.ended_rooms.pop()
-    }
-
-    /// Whether a room has a peer.
-    pub fn has_room(&self, room: &RoomId) -> bool {
-        self.router.has_room(room)
-    }
-
     /// Gives the shard up, after a panic outside of a peer's session: the events that wait, and the end of every peer. What
     /// waits for [`Self::poll_tapped`] can be taken before; after it, all recordings of the shard are over, without a
     /// [`crate::Heard::Stopped`].
@@ -343,31 +236,6 @@ impl Shard {
             self.end(&room);
         }
         self.settle();
-    }
-
-    fn end(&mut self, room: &RoomId) {
-        for key in self.router.end(room) {
-            self.close(key, CloseReason::Command);
-        }
-    }
-
-    /// Whose command it is; `None` if it is for a transport that is not open, or for a room.
-    pub fn owner(&self, command: &Command) -> Option<PeerId> {
-        let transport = match command {
-            Command::Offer { peer, .. } => return Some(peer.clone()),
-            Command::Answer { transport, .. }
-            | Command::Candidate { transport, .. }
-            | Command::View { transport, .. }
-            | Command::State { transport, .. }
-            | Command::Block { transport, .. }
-            | Command::Record { transport, .. }
-            | Command::Close { transport } => transport,
-            Command::StopRecording { .. } | Command::Limit { .. } | Command::Weigh | Command::End { .. } => {
-                return None;
-            }
-        };
-        let peer = self.peers.by_transport(transport).and_then(|key| self.peers.get(key));
-        peer.map(|peer| peer.id().clone())
     }
 
     /// The counters.

@@ -24,7 +24,13 @@ struct Bench {
 fn on<D: Disk>(disk: D) -> (Parts<D>, Arc<EventQueue>, Arc<Counters>) {
     let events = Arc::new(EventQueue::new().unwrap());
     let counters = Arc::<Counters>::default();
-    let parts = Parts::new(disk, "node_1".to_owned(), Arc::clone(&counters), Arc::clone(&events));
+    let parts = Parts::new(
+        disk,
+        "node_1".to_owned(),
+        PORT,
+        Arc::clone(&counters),
+        Arc::clone(&events),
+    );
     (parts, events, counters)
 }
 
@@ -52,7 +58,7 @@ impl Bench {
     }
 
     fn hear(&mut self, ms: u64, what: Heard) {
-        self.parts.take(Entry::Heard(PORT, heard(self.begin, ms, what)));
+        self.parts.take(Entry::Heard(heard(self.begin, ms, what)));
     }
 
     fn troubles(&self) -> Vec<Trouble> {
@@ -230,7 +236,7 @@ fn a_disk_that_breaks_at_the_end_is_told() {
 #[test]
 fn without_a_directory_every_recording_is_in_trouble() {
     let (mut parts, events, _) = on(Nowhere);
-    parts.take(Entry::Heard(PORT, heard(Instant::now(), 0, joined())));
+    parts.take(Entry::Heard(heard(Instant::now(), 0, joined())));
     let events = events.drain(9);
     assert!(matches!(
         &events[..],
@@ -246,17 +252,16 @@ fn an_id_that_is_no_name_makes_no_directory() {
     let mut bench = Bench::new();
     let mut tapped = heard(bench.begin, 0, joined());
     tapped.recording = "../../etc".into();
-    bench.parts.take(Entry::Heard(PORT, tapped));
+    bench.parts.take(Entry::Heard(tapped));
     assert_eq!(bench.disk.folders(), Vec::<String>::new());
     assert_eq!(bench.events.drain(9).len(), 1);
 }
 
 #[test]
-fn what_a_worker_recorded_ends_with_it_and_begins_again() {
+fn what_a_shard_recorded_ends_with_it_and_begins_again() {
     let mut bench = Bench::running();
-    bench.parts.take(Entry::Gone(PORT + 1, EndReason::Fault));
     assert!(bench.disk.is_locked("part.jsonl"));
-    bench.parts.take(Entry::Gone(PORT, EndReason::Fault));
+    bench.parts.take(Entry::Gone(EndReason::Fault));
     assert_eq!(end_of(&bench.disk), "fault");
     bench.hear(5, packet(1, 80));
     assert!(bench.parts.is_empty());
@@ -270,7 +275,7 @@ fn parts_of_one_recording_that_begin_at_once_have_names_of_their_own() {
     let mut bench = Bench::new();
     for _ in 0..5 {
         bench.hear(0, joined());
-        bench.parts.take(Entry::Gone(PORT, EndReason::Fault));
+        bench.parts.take(Entry::Gone(EndReason::Fault));
     }
     assert_eq!(bench.disk.folders().len(), 5);
     assert_eq!(bench.troubles(), []);
@@ -282,9 +287,9 @@ fn a_shutdown_ends_all_parts_with_one_sync() {
     for n in 0..40 {
         let mut tapped = heard(bench.begin, 0, joined());
         tapped.recording = format!("rec-{n}").into();
-        bench.parts.take(Entry::Heard(PORT, tapped));
+        bench.parts.take(Entry::Heard(tapped));
     }
-    bench.parts.end_all(None, EndReason::Shutdown);
+    bench.parts.end_all(EndReason::Shutdown);
     assert_eq!(bench.disk.syncs(), 1);
     for name in bench.disk.names() {
         assert_eq!(lines_in(&bench.disk.file(&name)).pop().unwrap()["reason"], "shutdown");
@@ -295,7 +300,7 @@ fn a_shutdown_ends_all_parts_with_one_sync() {
 #[test]
 fn a_recording_that_was_given_up_ends_with_an_error() {
     let mut bench = Bench::running();
-    bench.parts.take(Entry::GaveUp((PORT, RECORDING.into()), "room".into()));
+    bench.parts.take(Entry::GaveUp(RECORDING.into(), "room".into()));
     assert_eq!(end_of(&bench.disk), "disk_error");
     assert_eq!(bench.troubles(), [Trouble::DiskError]);
 }

@@ -4,8 +4,6 @@ use super::*;
 use crate::recording::EndReason;
 use crate::recording::queue::{ENTRY_BYTES, Entry, LINES_BYTES, MAX_BYTES, Queue, SLOW_AGAIN, Taken, URGENT_BYTES};
 
-const PORT: u16 = 7;
-
 fn heard(what: Heard) -> Tapped {
     Tapped {
         room: "r".into(),
@@ -30,7 +28,7 @@ fn taken(queue: &Queue) -> Vec<Entry> {
 
 fn kinds(entries: &[Entry]) -> Vec<&'static str> {
     let kind = |entry: &Entry| match entry {
-        Entry::Heard(_, tapped) => match tapped.what {
+        Entry::Heard(tapped) => match tapped.what {
             Heard::Packet { .. } => "packet",
             Heard::Gap { .. } => "gap",
             Heard::Ended { .. } => "ended",
@@ -49,21 +47,21 @@ fn full() -> (Queue, usize) {
     let queue = Queue::default();
     let packets = MAX_BYTES / 1_024;
     let mut batch = (0..packets).map(|_| packet(1_024 - ENTRY_BYTES)).collect();
-    assert!(queue.push(PORT, &mut batch).is_empty());
+    assert!(queue.push(&mut batch).is_empty());
     (queue, packets)
 }
 
 #[test]
 fn what_comes_next_of_a_track_says_how_many_packets_were_left_out() {
     let (queue, packets) = full();
-    let slow = queue.push(PORT, &mut vec![packet(1_000), packet(1_000)]);
+    let slow = queue.push(&mut vec![packet(1_000), packet(1_000)]);
     assert_eq!(slow, [("r".into(), "rec".into())], "told once");
     assert_eq!(queue.lost(), 2);
     assert_eq!(taken(&queue).len(), packets);
-    queue.push(PORT, &mut vec![packet(1_000)]);
+    queue.push(&mut vec![packet(1_000)]);
     let entries = taken(&queue);
     assert_eq!(kinds(&entries), ["gap", "packet"]);
-    let Entry::Heard(PORT, tapped) = &entries[0] else {
+    let Entry::Heard(tapped) = &entries[0] else {
         panic!("{entries:?}")
     };
     assert_eq!(
@@ -73,7 +71,7 @@ fn what_comes_next_of_a_track_says_how_many_packets_were_left_out() {
             lost: 2
         }
     );
-    queue.push(PORT, &mut vec![packet(1_000)]);
+    queue.push(&mut vec![packet(1_000)]);
     assert_eq!(kinds(&taken(&queue)), ["packet"]);
 }
 
@@ -86,21 +84,9 @@ fn the_end_of_a_track_is_kept_and_comes_after_its_gap() {
         rtp: 1,
     };
     let mut batch = [packet(1_000), heard(report), heard(Heard::Ended { track: TapTrack(1) })].into();
-    queue.push(PORT, &mut batch);
-    queue.push(PORT, &mut vec![heard(Heard::Stopped(StopReason::Empty))]);
+    queue.push(&mut batch);
+    queue.push(&mut vec![heard(Heard::Stopped(StopReason::Empty))]);
     assert_eq!(kinds(&taken(&queue)[packets..]), ["gap", "ended", "stopped"]);
-}
-
-#[test]
-fn another_worker_has_other_tracks() {
-    let (queue, _) = full();
-    queue.push(PORT, &mut vec![packet(1_000)]);
-    taken(&queue);
-    queue.push(PORT + 1, &mut vec![packet(1_000)]);
-    assert_eq!(kinds(&taken(&queue)), ["packet"]);
-    queue.gone(PORT, EndReason::Fault);
-    queue.push(PORT, &mut vec![packet(1_000)]);
-    assert_eq!(kinds(&taken(&queue)), ["gone", "packet"]);
 }
 
 #[test]
@@ -108,9 +94,9 @@ fn a_recording_that_fills_all_there_is_gets_no_more() {
     let (queue, _) = full();
     let left = Heard::Left { peer: TapPeer(1) };
     for _ in 0..LINES_BYTES / ENTRY_BYTES + 10 {
-        queue.push(PORT, &mut vec![heard(left.clone())]);
+        queue.push(&mut vec![heard(left.clone())]);
     }
-    queue.push(PORT, &mut vec![heard(Heard::Stopped(StopReason::Empty)), packet(12)]);
+    queue.push(&mut vec![heard(Heard::Stopped(StopReason::Empty)), packet(12)]);
     let entries = taken(&queue);
     assert!(entries.len() * ENTRY_BYTES <= MAX_BYTES + LINES_BYTES);
     assert_eq!(kinds(&entries[entries.len() - 3..]), ["line", "gave up", "stopped"]);
@@ -123,7 +109,7 @@ fn that_packets_are_lost_is_told_again_after_a_minute() {
     let told = [Duration::ZERO, SLOW_AGAIN / 2, SLOW_AGAIN].map(|after| {
         let mut tapped = packet(1_000);
         tapped.at = begin + after;
-        queue.push(PORT, &mut vec![tapped]).len()
+        queue.push(&mut vec![tapped]).len()
     });
     assert_eq!(told, [1, 0, 1]);
 }
@@ -131,21 +117,21 @@ fn that_packets_are_lost_is_told_again_after_a_minute() {
 #[test]
 fn nothing_of_what_a_recording_lost_outlives_it() {
     type End = fn(&Queue);
-    let stopped: End = |queue| drop(queue.push(PORT, &mut vec![heard(Heard::Stopped(StopReason::Empty))]));
-    let gone: End = |queue| queue.gone(PORT, EndReason::Fault);
+    let stopped: End = |queue| drop(queue.push(&mut vec![heard(Heard::Stopped(StopReason::Empty))]));
+    let gone: End = |queue| queue.gone(EndReason::Fault);
     let given_up: End = |queue| {
         let mut lines = vec![heard(Heard::Left { peer: TapPeer(1) }); LINES_BYTES / ENTRY_BYTES + 10];
-        queue.push(PORT, &mut lines);
+        queue.push(&mut lines);
     };
     for end in [stopped, gone, given_up] {
         let (queue, _) = full();
-        assert_eq!(queue.push(PORT, &mut vec![packet(1_000)]).len(), 1);
+        assert_eq!(queue.push(&mut vec![packet(1_000)]).len(), 1);
         end(&queue);
         taken(&queue);
-        queue.push(PORT, &mut vec![packet(1_000)]);
+        queue.push(&mut vec![packet(1_000)]);
         assert_eq!(kinds(&taken(&queue)), ["packet"], "without a gap of what was before");
         let mut flood = vec![packet(MAX_BYTES - 2 * ENTRY_BYTES), packet(1_000)];
-        assert_eq!(queue.push(PORT, &mut flood).len(), 1, "told as if for the first time");
+        assert_eq!(queue.push(&mut flood).len(), 1, "told as if for the first time");
     }
 }
 
@@ -163,7 +149,7 @@ fn an_idle_writer_is_woken_by_the_first_entry_and_a_busy_one_by_many() {
             }
         });
         let take = |count: usize| {
-            queue.push(PORT, &mut (0..count).map(|_| packet(12)).collect());
+            queue.push(&mut (0..count).map(|_| packet(12)).collect());
             wakes.recv_timeout(Duration::from_secs(30)).unwrap()
         };
         assert_eq!(take(1), 1);
@@ -179,7 +165,7 @@ fn the_oldest_that_waits_is_the_delay() {
     assert_eq!(queue.delay(now), Duration::ZERO);
     let tapped = packet(12);
     let at = tapped.at;
-    queue.push(PORT, &mut vec![tapped, packet(12)]);
+    queue.push(&mut vec![tapped, packet(12)]);
     let later = at + Duration::from_secs(3);
     assert_eq!(queue.delay(later), Duration::from_secs(3));
     taken(&queue);
@@ -191,7 +177,7 @@ fn the_oldest_that_waits_is_the_delay() {
 #[test]
 fn a_closed_queue_gives_out_what_it_has() {
     let queue = Queue::default();
-    queue.push(PORT, &mut vec![packet(12)]);
+    queue.push(&mut vec![packet(12)]);
     queue.close();
     let mut entries = Vec::new();
     assert_eq!(queue.take(&mut entries, None), Taken::Last);

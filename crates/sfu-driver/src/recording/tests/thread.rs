@@ -17,7 +17,7 @@ fn until(done: impl Fn() -> bool) {
 
 fn started(disk: &Memory) -> (WriterHandle, Arc<EventQueue>) {
     let events = Arc::new(EventQueue::new().unwrap());
-    let writer = WriterHandle::with_disk(disk.clone(), "node_1".to_owned(), Arc::clone(&events)).unwrap();
+    let writer = WriterHandle::with_disk(disk.clone(), "node_1".to_owned(), PORT, Arc::clone(&events)).unwrap();
     (writer, events)
 }
 
@@ -25,7 +25,7 @@ fn begin(writer: &WriterHandle) -> Instant {
     let begin = Instant::now();
     let what = [joined(), began(1, Source::Microphone, MediaKind::Audio), packet(1, 80)];
     let mut batch = what.map(|what| heard(begin, 0, what)).into();
-    assert_eq!(writer.queue().push(PORT, &mut batch), []);
+    assert_eq!(writer.queue().push(&mut batch), []);
     begin
 }
 
@@ -57,7 +57,7 @@ fn a_disk_that_stands_still_delays_nobody_and_what_is_lost_is_written_down() {
         // 20 MB a second
         let mut batch = (0..20).map(|_| heard(begin, ms, packet(1, 1_000))).collect();
         let now = Instant::now();
-        slow.extend(queue.push(PORT, &mut batch));
+        slow.extend(queue.push(&mut batch));
         times.push(now.elapsed());
     }
     assert_eq!(slow, [("room".into(), RECORDING.into())]);
@@ -68,7 +68,7 @@ fn a_disk_that_stands_still_delays_nobody_and_what_is_lost_is_written_down() {
     assert!(lost > 50_000, "{lost}");
     disk.stand_still(false);
     until(|| writer.stats().delay == Duration::ZERO);
-    queue.push(PORT, &mut vec![heard(begin, 10_001, packet(1, 1_000))]);
+    queue.push(&mut vec![heard(begin, 10_001, packet(1, 1_000))]);
     writer.end(Instant::now() + PATIENCE).unwrap();
     let lines = lines(&disk);
     let gaps: u64 = lines.iter().filter_map(|line| line["lost"].as_u64()).sum();
@@ -95,12 +95,12 @@ fn a_panic_of_the_thread_is_told_and_the_next_recording_is_written() {
     let at = begin(&writer);
     until(|| writer.stats().packets == 1);
     disk.panic_once();
-    writer.queue().push(PORT, &mut vec![heard(at, 1, packet(1, 80))]);
+    writer.queue().push(&mut vec![heard(at, 1, packet(1, 80))]);
     until(|| writer.stats().parts_failed == 1);
     assert!(matches!(&events.drain(9)[..], [Event::RecordingTrouble { .. }]));
     let mut next = heard(at, 2, joined());
     next.recording = "another".into();
-    writer.queue().push(PORT, &mut vec![next]);
+    writer.queue().push(&mut vec![next]);
     until(|| writer.stats().running == 1);
     writer.end(Instant::now() + PATIENCE).unwrap();
 }

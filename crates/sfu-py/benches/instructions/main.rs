@@ -4,7 +4,7 @@
 //! nobody; `forward N` one that sends to N others, which send feedback as they do; `idle N` is N clients that send nothing.
 //! It prints how often what is meant was done.
 
-#[path = "../../tests/it/support/mod.rs"]
+#[path = "../../../sfu/tests/it/support/mod.rs"]
 mod support;
 
 use std::time::Duration;
