@@ -106,7 +106,7 @@ def test_a_room_leaves_a_node_that_drains_which_goes_on_until_all_are_connected_
 
 
 def test_a_room_that_its_node_gives_up_moves_to_the_node_that_is_to_have_it_and_back_to_none(core: Core) -> None:
-    giving = replace(node("n1"), gives_up=GivenUp(room=ROOM, to=N3, load=0.3))
+    giving = replace(node("n1"), gives_up=GivenUp(rooms=[ROOM], to=N3, load=0.3))
 
     def look(after: float) -> None:
         core.now += after
@@ -131,7 +131,7 @@ def test_a_room_that_its_node_gives_up_moves_to_the_node_that_is_to_have_it_and_
 
 
 def test_a_node_that_gives_up_another_room_keeps_this_one(core: Core) -> None:
-    giving = replace(node("n1"), gives_up=GivenUp(room=RoomId("another"), to=N2, load=0.3))
+    giving = replace(node("n1"), gives_up=GivenUp(rooms=[RoomId("another")], to=N2, load=0.3))
     core.nodes.refresh([giving, node("n2")], core.now)
     core.give(inputs.NodesSeen())
     assert not core.asks(steps.Move)
