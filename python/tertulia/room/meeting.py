@@ -166,6 +166,7 @@ class Meeting:
             inputs.Subscribed: lambda _: self._joiner.subscribed(),
             inputs.NotSubscribed: lambda given: self._joiner.not_subscribed(given.error),
             inputs.Gap: lambda _: self._gap(),
+            inputs.OfferUnheard: self._mover.unheard,
             inputs.NodesSeen: lambda _: self._mover.look(),
             inputs.Sweep: lambda _: self._sweep(),
             inputs.QuotasRead: lambda given: self._mover.hold_to(given.tenant, given.quotas),
