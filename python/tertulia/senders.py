@@ -64,21 +64,19 @@ def is_own(origin: str, host: str, public_url: str | None) -> bool:
 
 
 class Origins:
-    """Whose pages may call. ``configured``: other sites, ``*`` is all. ``local``: those of this machine may, too."""
+    """Whose pages may call. ``configured``: other sites, ``*`` is all. ``is_open``: an open development server asks for
+    no credential, so its own pages and others of this machine may call without one, and those of any site with one."""
 
-    def __init__(self, configured: Iterable[str], public_url: str | None = None, *, local: bool = False) -> None:
+    def __init__(self, configured: Iterable[str], public_url: str | None = None, *, is_open: bool = False) -> None:
         self._configured = frozenset(map(canonical, configured))
         self._public_url = public_url
-        self._local = local
+        self._is_open = is_open
 
-    @property
-    def are_any(self) -> bool:
-        """Whether all may."""
-        return "*" in self._configured
-
-    def allow(self, origin: str) -> bool:
+    def allow(self, origin: str, *, with_credential: bool = True) -> bool:
         """Whether pages of another site may call."""
-        return self.are_any or canonical(origin) in self._configured or (self._local and is_local(origin))
+        if "*" in self._configured or canonical(origin) in self._configured:
+            return True
+        return self._is_open and (with_credential or is_local(origin))
 
     def are_ours(self, origin: str, host: str) -> bool:
         """Whether it is this server's own, which was reached as ``host``."""
@@ -87,7 +85,7 @@ class Origins:
 
 def origins_of(config: Config) -> Origins:
     """Those that the server is configured for."""
-    return Origins(config.cors_origins, config.public_url, local=config.open)
+    return Origins(config.cors_origins, config.public_url, is_open=config.open)
 
 
 def is_local(origin: str) -> bool:

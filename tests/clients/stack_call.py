@@ -47,7 +47,7 @@ class StackCalls:
         self.got: set[tuple[int, str, str]] = set()
         """What came: (number of the receiver, kind, id of the msid stream)."""
         self.failures: list[str] = []
-        """What the stack refused."""
+        """What the stack refused, and nobody has waited for."""
         self._process = process
         self._members = members
         self._arrived = asyncio.Condition()
@@ -83,6 +83,12 @@ class StackCalls:
         except TimeoutError:
             raise AssertionError(f"{expected - self.got} never came; {self.failures}") from None
 
+    async def until_one_fails(self, text: str) -> None:
+        """Wait until the stack refuses a description, for a reason with this text."""
+        async with asyncio.timeout(2 * ANSWER_SECONDS), self._arrived:
+            await self._arrived.wait_for(lambda: any(text in failure for failure in self.failures))
+        self.failures.clear()
+
     async def read(self) -> None:
         """Read what the process says until it ends."""
         assert self._process.stdout is not None
@@ -97,7 +103,9 @@ class StackCalls:
                     self.got.add((number, said["kind"], said["stream"]))
                     self._arrived.notify_all()
             case "failed":
-                self.failures.append(said["sdp"])
+                async with self._arrived:
+                    self.failures.append(said["sdp"])
+                    self._arrived.notify_all()
             case _:
                 await self._members[number].call(name, targetUserId=self._transports[number], sdp=said["sdp"])
 

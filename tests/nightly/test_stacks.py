@@ -22,6 +22,9 @@ STACKS = ("pion", "webrtcbin", *NODE_STACKS)
 ROUNDS = {"pion": 20}
 """How often four join at the same moment: a race of pion's came once in ten rounds. Of the others, twice."""
 PEOPLE = 4
+TAKES_NO_LINE_BACK = {"webrtcbin"}
+"""Refuses itself, as of version 1.22, what RFC 3264, section 8.4, allows: that an m-line which was inactive is used
+again. It is shown who comes first, and its own media goes on all the same."""
 
 
 @pytest.fixture(scope="module")
@@ -61,12 +64,9 @@ async def test_four_who_join_at_the_same_moment_get_everyones_media(
         assert all(is_unharmed(member) for member in people)
 
 
-@pytest.mark.parametrize("name", [name for name in STACKS if name != "webrtcbin"])
+@pytest.mark.parametrize("name", STACKS)
 async def test_one_leaves_and_another_comes(tertulia_dev: Tertulia, programs: dict[str, Program], name: str) -> None:
-    """The newcomer's media goes where that of the one who left was.
-
-    webrtcbin 1.22 shows nothing of an m-line that was inactive for a while; the others do.
-    """
+    """The newcomer's media goes where that of the one who left was."""
     room = await new_room(tertulia_dev.url)
     async with (
         members(tertulia_dev.url, room, ["stays"]) as stay,
@@ -78,7 +78,10 @@ async def test_one_leaves_and_another_comes(tertulia_dev: Tertulia, programs: di
                 stack_call.in_call(programs[name], visit) as visiting,
             ):
                 await visiting.until_all_get([stay[0].user])
-                await calls.until_all_get([visit[0].user])
+                if name in TAKES_NO_LINE_BACK and visitor != "leaves":
+                    await calls.until_one_fails("transceiver direction changes are not implemented")
+                else:
+                    await calls.until_all_get([visit[0].user])
             await stay[0].event("ParticipantLeft", _is_about(visit[0].user))
         assert is_unharmed(stay[0])
 

@@ -58,3 +58,11 @@ def test_listed_origins_are_compared_without_default_ports(configured: str) -> N
     assert origins.allow("https://App.example.org")
     assert origins.allow("https://app.example.org:443")
     assert not origins.allow("https://app.example.org:8443")
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://["])
+def test_pages_of_any_site_may_connect_to_a_development_server(origin: str) -> None:
+    """Where a token is needed anyway: to the hub."""
+    assert Origins([], is_open=True).allow(origin)
+    assert not Origins([], is_open=True).allow(origin, with_credential=False)
+    assert not Origins([]).allow(origin)

@@ -77,7 +77,7 @@ class SfuNode:
 
     def give_up(self, room: RoomId, to: SfuNode) -> None:
         """It has too much to do, and the other one has not."""
-        self.gives_up = GivenUp(room=room, to=to.id, load=0.3)
+        self.gives_up = GivenUp(rooms=[room], to=to.id, load=0.3)
         self._leaving = room
         self._clock.after(GIVEN_FOR, self.process, self._has_given_up)
         self._clock.after(KEPT_FOR, self.process, self._has_let_go)

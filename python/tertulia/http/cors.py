@@ -15,22 +15,27 @@ _HEADER_NAMES: Final = re.compile(r"[A-Za-z0-9_, -]{1,1000}")
 
 
 class Cors:
-    """The headers that tell browsers which origins may call."""
+    """The headers that tell browsers which origins may call.
+
+    A request has a credential if it, or the one that a preflight asks for, has ``Authorization``; or ``is_proven``:
+    what is asked for needs a token anyway, such as the signature in its address.
+    """
 
     def __init__(self, origins: Origins) -> None:
         self._origins = origins
 
-    def is_foreign(self, request: Headers) -> bool:
+    def is_foreign(self, request: Headers, *, is_proven: bool) -> bool:
         """Whether a page of another site sent the request, and not one that may call."""
-        origin = request.get("origin")
-        if origin is not None:
-            return not self._origins.allow(origin) and not self._origins.are_ours(origin, request.get("host", ""))
-        return request.get("sec-fetch-site") == "cross-site"
+        origin, has_credential = request.get("origin"), is_proven or _has_credential(request)
+        if origin is None:
+            return request.get("sec-fetch-site") == "cross-site" and not has_credential
+        may_call = self._origins.allow(origin, with_credential=has_credential)
+        return not may_call and not self._origins.are_ours(origin, request.get("host", ""))
 
-    def mark(self, request: Headers, response: MutableHeaders) -> None:
+    def mark(self, request: Headers, response: MutableHeaders, *, is_proven: bool) -> None:
         """Add the headers that let the caller's page read the response."""
-        origin = request.get("origin")
-        if origin is None or not self._origins.allow(origin):
+        origin, has_credential = request.get("origin"), is_proven or _has_credential(request)
+        if origin is None or not self._origins.allow(origin, with_credential=has_credential):
             return
         response["Access-Control-Allow-Origin"] = origin
         response["Access-Control-Allow-Credentials"] = "true"  # which SignalR's browser client asks for
@@ -46,3 +51,8 @@ class Cors:
         response["Access-Control-Max-Age"] = _MAX_AGE
         if _HEADER_NAMES.fullmatch(wanted):
             response["Access-Control-Allow-Headers"] = wanted
+
+
+def _has_credential(request: Headers) -> bool:
+    wanted = request.get("access-control-request-headers", "").lower().split(",")
+    return "authorization" in request or "authorization" in [name.strip() for name in wanted]

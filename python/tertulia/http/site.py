@@ -18,6 +18,7 @@ from tertulia.http.cors import Cors
 from tertulia.http.metrics import REQUESTS, SECONDS
 from tertulia.ids import new_token
 from tertulia.rest.api import Api, allowed
+from tertulia.rest.links import FILES
 from tertulia.rest.operation import AnyOperation
 from tertulia.rest.problem import is_fault, problem
 
@@ -28,7 +29,12 @@ _QUIET: Final = frozenset({"/healthz", "/readyz", "/metrics"})
 """Paths that machines ask for every few seconds: not logged."""
 
 
-_FOREIGN: Final = "an open development server answers pages of this machine only: name others in --cors-origins"
+_PROVEN: Final = ("/hub", f"{FILES}/")
+"""Paths behind which a token is needed, whatever the request has: that of JoinRoom, the signature of an address."""
+_FOREIGN: Final = (
+    "an open development server answers pages of other sites only with a credential: send one, or name the site in "
+    "--cors-origins"
+)
 
 
 class Site:
@@ -48,10 +54,13 @@ class Site:
         if scope["type"] != "http":
             raise RuntimeError(f"no {scope['type']} scope is served here")
         send = self._marked(scope, send)
-        if self._is_open and scope["path"].startswith("/v1/") and self._cors.is_foreign(Headers(scope=scope)):
+        if self._is_open and scope["path"].startswith("/v1/") and self._is_foreign(scope):
             await problem(Forbidden(_FOREIGN))(scope, receive, send)
         else:
             await self._router(scope, receive, send)
+
+    def _is_foreign(self, scope: Scope) -> bool:
+        return self._cors.is_foreign(Headers(scope=scope), is_proven=scope["path"].startswith(_PROVEN))
 
     def _marked(self, scope: Scope, send: Send) -> Send:
         request = Headers(scope=scope)
@@ -61,7 +70,7 @@ class Site:
                 headers = MutableHeaders(scope=message)
                 headers["X-Content-Type-Options"] = "nosniff"
                 headers["Referrer-Policy"] = "no-referrer"
-                self._cors.mark(request, headers)
+                self._cors.mark(request, headers, is_proven=scope["path"].startswith(_PROVEN))
                 if scope["method"] == "OPTIONS":
                     self._cors.mark_preflight(request, headers, headers.get("allow", ""))
             await send(message)

@@ -7,6 +7,7 @@ import contextlib
 import itertools
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, Final
 
 import structlog
@@ -253,8 +254,11 @@ class Meetings:
             self._channels.publish(keys.room_events(running.meeting.id), messages.encode(effect.message))
 
     def _tell_node(self, running: _Running, effect: effects.Tell) -> None:
+        unheard = None
+        if isinstance(effect.command, commands.Offer) and effect.answers is not None:
+            unheard = partial(self.tell, running.meeting, inputs.OfferUnheard(effect.answers, effect.node))
         try:
-            self._channels.publish(keys.sfu_commands(effect.node), commands.encode(effect.command))
+            self._channels.publish(keys.sfu_commands(effect.node), commands.encode(effect.command), unheard)
         except Unavailable as e:  # logged by the client of Redis
             if effect.answers is not None:
                 self._connections.refuse(effect.answers, e)

@@ -30,7 +30,7 @@ from tertulia.hub.tasks import Tasks, for_each
 from tertulia.ids import RoomId, TenantId, UserId
 from tertulia.outage import Outage
 from tertulia.room import steps
-from tertulia.room.answers import Answer, MustWait, Ongoing, RoomRecord
+from tertulia.room.answers import Answer, MustWait, Ongoing, RoomRecord, Uncounted
 from tertulia.room.quotas import Quotas
 from tertulia.room.records import KnownRecords, KnownVoid, SharedRecord
 from tertulia.state.rooms import RoomState
@@ -121,17 +121,13 @@ class Steps:
         return self._kinds[type(step)](room, step)
 
     async def prepare_join(self, room: RoomId, claims: RoomClaims) -> RoomRecord:
-        """The room's record, for whoever joins by ``claims``. They are counted among the people of their tenant, if it
-        has a quota of them.
+        """The room's record, for whoever joins by ``claims``.
 
         Raises:
-            NotFound, BadToken, QuotaExceeded
+            NotFound, BadToken
             Unavailable: it is not known.
         """
-        record = await self._record(room, claims)
-        if record.quotas.people is not None:
-            await self._seats.take(claims.tenant_id, (room, claims.user_id), record.quotas.people)
-        return record
+        return await self._record(room, claims)
 
     async def count_seats(self, seated: Iterable[tuple[RoomId, list[UserId]]]) -> None:
         """Go on counting the people in meetings of this hub, for tenants that have a quota of them. Raises
@@ -309,19 +305,30 @@ class Steps:
         return removed
 
     async def _join(self, room: RoomId, step: steps.Join) -> Answer:
+        """Nobody is counted before the room would take them: who has to wait would keep others out meanwhile."""
+        if step.people is None:
+            return await self._sit(room, step, is_counted=True)
         try:
-            return await self._rooms.join(
-                room,
-                step.seat,
-                max_participants=step.max_participants,
-                admitted_at_ms=step.admitted_at_ms,
-                placement=step.placement,
-                entry=step.entry,
-                record=self._known.shared(room),
-            )
+            return await self._sit(room, step, is_counted=False)
+        except Uncounted:
+            await self._seats.take(step.tenant, (room, step.seat.user_id), step.people)
+        try:
+            return await self._sit(room, step, is_counted=True)
         except (MustWait, RoomFull, RoomLocked, RoleNotAllowed, UserRemoved):  # that is said to nobody who has a seat
             self._freed(room, [step.seat.user_id])
             raise
+
+    def _sit(self, room: RoomId, step: steps.Join, *, is_counted: bool) -> Awaitable[Answer]:
+        return self._rooms.join(
+            room,
+            step.seat,
+            max_participants=step.max_participants,
+            admitted_at_ms=step.admitted_at_ms,
+            placement=step.placement,
+            entry=step.entry,
+            record=self._known.shared(room),
+            is_counted=is_counted,
+        )
 
     def _restore(self, room: RoomId, step: steps.Restore) -> Awaitable[Answer]:
         record = self._known.shared(room)

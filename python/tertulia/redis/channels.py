@@ -67,16 +67,21 @@ class Channels:
         channel = self._channels.get(name)
         return channel is not None and channel.live
 
-    def publish(self, name: str, payload: bytes) -> None:
+    def publish(self, name: str, payload: bytes, unheard: Callable[[], None] | None = None) -> None:
         """Send ``payload`` to all subscribers, after every call made before on keys of the same slot.
 
         All that is published in one turn of the event loop is one write. A message is lost if Redis is away for longer
-        than the deadline of a call.
+        than the deadline of a call. ``unheard`` is called if Redis has it, and there was no subscriber.
 
         Raises:
             Unavailable: the queue is full.
         """
-        self._redis.post(name, b"SPUBLISH", name, payload)
+
+        def counted(subscribers: int) -> None:
+            if not subscribers and unheard is not None:
+                unheard()
+
+        self._redis.post(name, b"SPUBLISH", name, payload, on_reply=None if unheard is None else counted)
 
     async def close(self) -> None:
         """End all subscriptions."""

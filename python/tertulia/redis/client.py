@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Final
 
 import hiredis
@@ -122,8 +123,9 @@ class Redis:
         command = pack(b"EVALSHA", script.sha, count, *keys, *args)
         return self._begin(keys[0], command, lambda: pack(b"EVAL", script.text, count, *keys, *args))
 
-    def post(self, key: str, *command: str | bytes) -> None:
-        """Send ``command`` and leave the reply; that some are lost is logged.
+    def post(self, key: str, *command: str | bytes, on_reply: Callable[[Any], None] | None = None) -> None:
+        """Send ``command`` and wait for nothing; that some are lost is logged. ``on_reply`` gets the reply, if it is no
+        error.
 
         Raises:
             Unavailable: the client is closed; or the queue is full, which is logged, too.
@@ -138,9 +140,9 @@ class Redis:
             raise refusal
         self._posts += 1
         self._posts_done.clear()
-        self._send(Call(key, packed, self._loop.time() + self.call_seconds, self._posted, None))
+        self._send(Call(key, packed, self._loop.time() + self.call_seconds, partial(self._posted, on_reply), None))
 
-    def _posted(self, reply: Any) -> None:
+    def _posted(self, on_reply: Callable[[Any], None] | None, reply: Any) -> None:
         self._posts -= 1
         if not self._posts:
             self._posts_done.set()
@@ -148,6 +150,8 @@ class Redis:
             self._lost.failed(reply)
         else:
             self._lost.worked()
+            if on_reply is not None:
+                on_reply(reply)
 
     async def ping(self) -> None:
         """Check that every server answers.

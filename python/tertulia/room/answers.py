@@ -23,6 +23,10 @@ class MustWait(TertuliaError):
     """The user may join once a host has admitted them."""
 
 
+class Uncounted(TertuliaError):
+    """The user may join, and has to be counted among the people of their tenant first."""
+
+
 class KeptAlive(enum.Enum):
     """What ``KeepAlive`` found."""
 

@@ -130,6 +130,12 @@ def transport_moved(transport: str) -> Event:
     return Event("TransportState", {"transportId": transport, "state": "closed", "reason": "moved"})
 
 
+def no_answer(transport: str) -> Event:
+    """An offer did not reach the SFU node, which may have died."""
+    message = "the media server cannot be reached: offer again in a while, or to the next SfuEndpoint if one comes"
+    return Event("SfuError", {"transportId": transport, "code": "unreachable", "message": message})
+
+
 def recording_changed(recording: RecordingId | None) -> Event:
     """A recording goes on from now on, or none."""
     payload = RecordingChanged(is_recording=recording is not None, recording_id=recording)

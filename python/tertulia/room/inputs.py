@@ -24,7 +24,7 @@ from msgspec import Struct
 from tertulia.contract import calls
 from tertulia.contract.fields import Layout
 from tertulia.contract.settings import Settings
-from tertulia.ids import ConnectionId, RecordingId, SessionId, TenantId, UserId
+from tertulia.ids import ConnectionId, NodeId, RecordingId, SessionId, TenantId, UserId
 from tertulia.room.answers import Answer, RoomRecord
 from tertulia.room.messages import RoomMessage
 from tertulia.room.quotas import Quotas
@@ -136,6 +136,13 @@ class Gap(Struct, frozen=True):
 # --- the hub's clock --------------------------------------------------------------------------------------------------
 
 
+class OfferUnheard(Struct, frozen=True):
+    """An offer was passed on to an SFU node, and nobody heard it: the node has died, or is cut off."""
+
+    connection: ConnectionId
+    node: NodeId
+
+
 class NodesSeen(Struct, frozen=True):
     """The registry of SFU nodes was read (``Surroundings.nodes`` has it): about each second, to every meeting."""
 
@@ -220,6 +227,7 @@ Input = (
     | NotSubscribed
     | Message
     | Gap
+    | OfferUnheard
     | NodesSeen
     | Sweep
     | QuotasRead

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from tertulia.errors import QuotaExceeded, RoomFull, Unavailable, UserRemoved
+from tertulia.errors import RoomFull, Unavailable, UserRemoved
 from tertulia.ids import ConnectionId, NodeId, SeatId, SessionId
 from tertulia.room import steps
 from tertulia.room.answers import Joined, Left, MustWait, Ongoing, RoomRecord, RoomSummary
@@ -37,13 +37,11 @@ from tertulia.room.pending import (
     Entering,
     GivingUp,
     KeepingOut,
-    LookingAgain,
     OpeningSession,
     ReadingRemovals,
     RereadingRecord,
     Settling,
     TakingSeat,
-    TryingAgain,
 )
 from tertulia.room.permissions import entry_of, is_muted_on_entry
 from tertulia.room.quotas import most_in_room, room_is_full
@@ -78,7 +76,6 @@ Step = (
     | EndingStale
     | DroppingState
     | RereadingRecord
-    | LookingAgain
     | GivingUp
 )
 
@@ -156,6 +153,8 @@ class Joiner:
             admitted_at_ms=joining.claims.admission.at_ms,
             placement=placement,
             entry=entry_of(joining.record.settings, joining.claims.role, is_the_host),
+            tenant=joining.claims.tenant_id,
+            people=joining.record.quotas.people,
         )
         room.agenda.run(step, TakingSeat(joining.connection, reserved))
 
@@ -281,14 +280,14 @@ class Joiner:
         joining.joined = None
         self._begin_anew(joining)
 
-    def reread_record(self, work: RereadingRecord | LookingAgain, record: RoomRecord) -> None:
+    def reread_record(self, work: RereadingRecord, record: RoomRecord) -> None:
         """SQL says what the room is now, and that they may still come."""
         joining = self._room.seats.joining[work.connection]
         joining.record = record
         self._take_seat(joining)
 
-    def _begin_anew(self, joining: Joining, work: type[RereadingRecord | LookingAgain] = RereadingRecord) -> None:
-        self._room.agenda.run(PrepareJoin(claims=joining.claims), work(joining.connection))
+    def _begin_anew(self, joining: Joining) -> None:
+        self._room.agenda.run(PrepareJoin(claims=joining.claims), RereadingRecord(joining.connection))
 
     # --- what did not work
 
@@ -303,9 +302,7 @@ class Joiner:
         elif isinstance(work, TakingSeat):
             self._release(work)
             self._not_taken(joining, error)
-        elif isinstance(work, LookingAgain) and isinstance(error, QuotaExceeded):
-            self._wait(joining)
-        elif isinstance(work, DroppingState | RereadingRecord | LookingAgain):
+        elif isinstance(work, DroppingState | RereadingRecord):
             self._refuse(joining, error)
         elif isinstance(work, GivingUp):
             self._refuse(joining, work.error)
@@ -333,20 +330,18 @@ class Joiner:
             self._refuse(joining, room_is_full(record.settings, record.quotas) if is_full else error)
 
     def _wait(self, joining: Joining) -> None:
+        if joining.is_admitted:
+            joining.is_admitted = False
+            self._begin_anew(joining)
+            return
         del self._room.seats.joining[joining.connection]
         self._waiting.wait(joining)
 
     def enter(self, work: Entering) -> None:
-        """A host has admitted who had to wait; or they need not wait any more."""
+        """A host has admitted who had to wait; or they need not wait any more; or that may have been missed."""
         joining = self._room.seats.joining[work.connection]
         joining.tries = 0
         self._begin_anew(joining)
-
-    def try_again(self, work: TryingAgain) -> None:
-        """Nobody is known to have admitted who waits: they may have been."""
-        joining = self._room.seats.joining[work.connection]
-        joining.tries = 0
-        self._begin_anew(joining, LookingAgain)
 
     def gave_up(self, work: GivingUp, left: Left | None) -> None:
         """Redis has freed the seat."""

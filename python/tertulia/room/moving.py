@@ -4,15 +4,17 @@ seated."""
 from __future__ import annotations
 
 from tertulia.ids import NodeId, TenantId, transport_id
-from tertulia.room import commands
+from tertulia.room import commands, events
 from tertulia.room.answers import RoomSummary
 from tertulia.room.effects import Tell
+from tertulia.room.inputs import OfferUnheard
 from tertulia.room.life import Life
 from tertulia.room.membership import Membership
 from tertulia.room.pending import Following, Moving
 from tertulia.room.quotas import Quotas
 from tertulia.room.relocation import Relocation
 from tertulia.room.room import Room
+from tertulia.room.seat import Seated
 from tertulia.room.steps import Move, Summary
 
 
@@ -45,6 +47,14 @@ class Mover:
         if life.node is None or nodes.is_dead(life.node, room, now) or nodes.is_draining(life.node):
             return nodes.choose(life.region, now)
         return nodes.given_up(life.node, room)
+
+    def unheard(self, given: OfferUnheard) -> None:
+        """No node has heard an offer: its client is told that no answer will come. Whether the node is dead is decided
+        by its silence, as where media has stopped: sooner than else."""
+        room, seat = self._room, self._room.seats.of(given.connection)
+        room.hub.nodes.missed(given.node, room.id, room.agenda.now)
+        if isinstance(seat, Seated) and seat.announced == given.node:
+            room.audience.tell_seat(seat, events.no_answer(transport_id(seat.seat, given.node)))
 
     def vouch(self) -> None:
         """Tell the room's node who is seated: it may have been cut off while somebody left."""

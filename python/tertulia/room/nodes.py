@@ -105,7 +105,7 @@ class Nodes:
         more."""
         found = self._listed.get(node)
         given = found.gives_up if found is not None else None
-        if given is None or given.room != room:
+        if given is None or room not in given.rooms:
             return None
         return next((other.id for other in self._well() if other.id == given.to and not other.draining), None)
 

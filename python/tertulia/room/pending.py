@@ -113,12 +113,6 @@ class RereadingRecord(Struct, frozen=True):
     connection: ConnectionId
 
 
-class LookingAgain(Struct, frozen=True):
-    """The room's record, for who waits and tries again: if no seat is left, they wait on."""
-
-    connection: ConnectionId
-
-
 class GivingUp(Struct, frozen=True):
     """The leave script, for a join that failed by ``error``."""
 
@@ -130,12 +124,6 @@ class GivingUp(Struct, frozen=True):
 
 class Entering(Struct, frozen=True):
     """A JoinRoom that had to wait goes on."""
-
-    connection: ConnectionId
-
-
-class TryingAgain(Struct, frozen=True):
-    """A JoinRoom that waits asks whether it may go on: that it may was perhaps missed."""
 
     connection: ConnectionId
 
@@ -498,7 +486,6 @@ Pending = (
     | EndingStale
     | DroppingState
     | RereadingRecord
-    | LookingAgain
     | GivingUp
     | KeepingAlive
     | Updating
@@ -551,7 +538,6 @@ Resumable = (
     | OptingOut
     | Controlling
     | Entering
-    | TryingAgain
     | Reading
     | Ending
     | HandedOver

@@ -12,12 +12,13 @@ from tertulia.ids import NodeId, RoomId
 
 
 class GivenUp(Struct, frozen=True, kw_only=True, rename="camel"):
-    """A room that a node with too much to do gives up to another one."""
+    """Rooms that a node with too much to do gives up to another one."""
 
-    room: RoomId
+    rooms: list[RoomId]
+    """A large one, or several small ones."""
     to: NodeId
     load: float
-    """What it costs, in the terms of :attr:`Node.load`."""
+    """What they cost together, in the terms of :attr:`Node.load`."""
 
 
 class Node(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -43,7 +44,6 @@ class Node(Struct, frozen=True, kw_only=True, rename="camel"):
     draining: bool = False
     """It takes no rooms any more, and wants to be rid of those it has."""
     gives_up: GivenUp | None = None
-    """One room at a time."""
     still: float = 0.0
     """Seconds for which its media thread, or the one that reads SDP, has not turned, though it was asked to; at this
     heartbeat."""

@@ -85,6 +85,8 @@ class Joining(Struct, kw_only=True, eq=False):
     outcome: Outcome = Outcome.SEATED
     is_heard: bool = False
     """The channel has said this join already, or is known to be past it."""
+    is_admitted: bool = False
+    """A host has admitted them, perhaps after the script was run that said that they have to wait."""
 
     @property
     def user_id(self) -> UserId:

@@ -15,7 +15,7 @@ from tertulia.contract.calls import Permissions
 from tertulia.contract.events import ChatMessage
 from tertulia.contract.fields import Layout, LeaveReason, Role
 from tertulia.contract.settings import SettingsChange
-from tertulia.ids import ConnectionId, NodeId, RecordingId, SeatId, SessionId, UserId
+from tertulia.ids import ConnectionId, NodeId, RecordingId, SeatId, SessionId, TenantId, UserId
 from tertulia.room.participant import Participant, Removals
 from tertulia.tokens import RoomClaims
 
@@ -78,8 +78,8 @@ locked; to one that is closed, whose settings leave their role out, nobody comes
 
 
 class Join(Struct, frozen=True, kw_only=True):
-    """Sit down. Answer: ``Joined``. Fails by ``BadToken`` (removed since the admission), ``RoomFull``, and by what
-    ``entry`` says: ``MustWait``, ``RoomLocked``, ``RoleNotAllowed``."""
+    """Sit down. Answer: ``Joined``. Fails by ``BadToken`` (removed since the admission), ``RoomFull``, by what
+    ``entry`` says (``MustWait``, ``RoomLocked``, ``RoleNotAllowed``), and then by ``QuotaExceeded``."""
 
     seat: JoinSeat
     max_participants: int | None
@@ -88,6 +88,9 @@ class Join(Struct, frozen=True, kw_only=True):
     """The admission that the token goes back to, on the clock of Redis."""
     placement: Placement
     entry: Entry = "open"
+    tenant: TenantId
+    people: int | None
+    """How many people the tenant may have in meetings; None: any number. Who gets no seat is never counted."""
 
 
 class Leave(Struct, frozen=True, kw_only=True):
@@ -331,9 +334,9 @@ class ReadSession(Struct, frozen=True, kw_only=True):
 
 
 class PrepareJoin(Struct, frozen=True, kw_only=True):
-    """Read the room's record for whoever joins by ``claims``, and count them among the people of their tenant. Answer:
-    ``RoomRecord``. Fails by ``NotFound`` (there is none, or it is not their tenant's), ``BadToken`` (they were banned,
-    or the API key that vouched for them was revoked) or ``QuotaExceeded``."""
+    """Read the room's record for whoever joins by ``claims``. Answer: ``RoomRecord``. Fails by ``NotFound`` (there is
+    none, or it is not their tenant's) or ``BadToken`` (they were banned, or the API key that vouched for them was
+    revoked)."""
 
     claims: RoomClaims
 

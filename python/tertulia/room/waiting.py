@@ -19,7 +19,7 @@ from tertulia.ids import ConnectionId, UserId
 from tertulia.room import events
 from tertulia.room.effects import Deliver, Refuse
 from tertulia.room.messages import WaitingMessage
-from tertulia.room.pending import Entering, TryingAgain
+from tertulia.room.pending import Entering
 from tertulia.room.room import Channel, Room
 from tertulia.room.seat import Joining, Lost, Outcome, Seated
 from tertulia.room.timers import Waited
@@ -92,7 +92,9 @@ class WaitingRoom:
     def admitted(self, users: list[UserId]) -> None:
         """A host has admitted these."""
         those = frozenset(users)
-        self._resume([j for j in self._room.seats.waiting.values() if j.user_id in those], Entering)
+        for joining in self._room.seats.joining.values():
+            joining.is_admitted = joining.is_admitted or joining.user_id in those
+        self._resume([j for j in self._room.seats.waiting.values() if j.user_id in those])
 
     def denied(self, user: UserId) -> None:
         """A host has denied this one, or they were removed."""
@@ -104,7 +106,7 @@ class WaitingRoom:
     def settings_are(self, settings: Settings) -> None:
         """Without a waiting room nobody has to wait."""
         if not settings.waiting_room:
-            self._resume(list(self._room.seats.waiting.values()), Entering)
+            self._resume(list(self._room.seats.waiting.values()))
 
     def ended(self, reason: str) -> None:
         """The meeting is over."""
@@ -120,7 +122,7 @@ class WaitingRoom:
 
     def try_again(self) -> None:
         """Everyone who waits here tries to join once more: that they may was perhaps missed."""
-        self._resume(list(self._room.seats.waiting.values()), TryingAgain)
+        self._resume(list(self._room.seats.waiting.values()))
 
     # --- what hubs tell each other
 
@@ -185,11 +187,11 @@ class WaitingRoom:
         if self._room.channel is Channel.HEARD:
             self._room.publish(WaitingMessage(origin=self._room.hub.hub, knocks=self._here()))
 
-    def _resume(self, resumed: list[Joining], work: type[Entering | TryingAgain]) -> None:
+    def _resume(self, resumed: list[Joining]) -> None:
         for joining in resumed:
             self._take(joining)
             self._room.seats.joining[joining.connection] = joining
-            self._room.agenda.resume(work(joining.connection))
+            self._room.agenda.resume(Entering(joining.connection))
         if resumed:
             self._changed()
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import time
+
+from tertulia.process.cores import cores
 
 
 class Load:
     """The CPU time that it uses, as a share of a core; or that of its process, as a share of all cores that this may
-    use, where that is more: then it is these that it would have to wait for."""
+    use, where that is more: then it is these that it would have to wait for. In a container the quota counts."""
 
     def __init__(self, now: float) -> None:
-        self._cores = len(os.sched_getaffinity(0))
         self._at = now
         self._thread = 0.0
         self._process = time.process_time()
@@ -21,7 +21,7 @@ class Load:
     def measure(self, thread: float, now: float) -> float:
         """The load since the last call. ``thread``: the seconds of CPU time that the thread has used in all."""
         process, elapsed = time.process_time(), now - self._at
-        used = max(thread - self._thread, (process - self._process) / self._cores)
+        used = max(thread - self._thread, (process - self._process) / cores())
         self.last = min(1.0, used / elapsed) if elapsed > 0 else 0.0
         self._at, self._thread, self._process = now, thread, process
         return self.last

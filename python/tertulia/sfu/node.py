@@ -27,7 +27,7 @@ from tertulia.sfu import _sfu
 from tertulia.sfu.agent import Agent, EngineEvent, Message
 from tertulia.sfu.leases import Leases
 from tertulia.sfu.load import Load
-from tertulia.sfu.overload import Need, Overload
+from tertulia.sfu.overload import Choose, Overload, Weigh
 from tertulia.sfu.shares import Shares
 from tertulia.sfu.sharing import Sharing
 from tertulia.sfu.turns import Turns
@@ -161,19 +161,19 @@ class MediaNode:
     # --- too much to do
 
     async def _relieve(self, now: float) -> None:
-        """Give up a room, if there is too much to do: hubs know of it by the next heartbeat."""
+        """Give up rooms, if there is too much to do: hubs know of it by the next heartbeat."""
         match self._overload.beat(self._load.last, self._leases.rooms(), now):
-            case Need.WEIGHTS:
+            case Weigh():
                 try:
                     self._engine.weigh()
                 except (_sfu.Overloaded, _sfu.Stopped):
                     self._overload.not_weighed()
-            case Need.NODES:
+            case Choose(costs):
                 heard = await self._registry.heard()
                 well = [one.entry for one in heard if one.age + one.entry.still < QUIET_AFTER]
-                given = self._overload.decide(well, now)
+                given = self._overload.choose(costs, well, now)
                 if given is not None:
-                    _log.info("an SFU node with much to do gives up a room", node=self.id, **asdict(given))
+                    _log.info("an SFU node with much to do gives up rooms", node=self.id, **asdict(given))
                 else:
                     _log.warning("the SFU node has too much to do, and no room that goes would help", node=self.id)
 

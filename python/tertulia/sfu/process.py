@@ -2,7 +2,7 @@
 heartbeat, and takes them out of service together.
 
 A process that stops lets the hubs move its rooms first. Where one of its nodes has failed it is to be replaced, and
-stops once the clients of the others can go to another process.
+stops once the clients of the others can go to another process: with an error, unless it was asked to stop meanwhile.
 """
 
 from __future__ import annotations
@@ -44,7 +44,8 @@ async def run_nodes(config: Config) -> None:
 
     Raises:
         ConfigError: a port cannot be bound, there is no address to advertise, or Redis is not configured correctly.
-        Unavailable: Redis does not answer at the start, or a media thread had failed: start another process.
+        Unavailable: Redis does not answer at the start; or it ends unasked, since a media thread has failed: start
+            another process.
     """
     redis = await connect_redis(config.need("redis_url"))
     try:
@@ -71,21 +72,23 @@ class Process:
     """Its nodes are one to hubs and operators: they beat, drain and end together."""
 
     def __init__(self, redis: Redis, channels: Channels, nodes: Sequence[MediaNode], stop: asyncio.Event) -> None:
-        """``stop``: the nodes are to be left."""
+        """``stop``: it was asked to end."""
         self._channels = channels
         self._registry = registry.sfu_nodes(redis)
         self._nodes = nodes
         self._ids = [node.id for node in nodes]
         self._stop = stop
         self._stop_at_once = asyncio.Event()
+        self._is_replaced = False
+        """A node has failed, and the clients of the others go to another process."""
         self._registered = False
-        self._beat_at = time.monotonic()
 
     async def run(self) -> None:
-        """Run until it is left. Raises Unavailable, as :func:`run_nodes` does."""
+        """Run until it is to end. Raises Unavailable, as :func:`run_nodes` does."""
         loop = asyncio.get_running_loop()
         for signum in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(signum, self._on_signal)
+        watching = asyncio.create_task(self._watch())
         try:
             for node in self._nodes:
                 await node.open()
@@ -93,14 +96,15 @@ class Process:
             for node in self._nodes:
                 node.tell()
             async with notify.told(os.environ):
-                while not self._stop.is_set():
+                while not self._stop.is_set() and not self._is_replaced:
                     await self._beat_after(self._stop)
                 await self._drain()
                 await self._shut_down()
-            for node in self._nodes:
-                if node.failure is not None:
-                    raise Unavailable(node.failure)
+            failures = [node.failure for node in self._nodes if node.failure is not None]
+            if failures and not self._stop.is_set():
+                raise Unavailable(failures[0])
         finally:
+            watching.cancel()
             for node in self._nodes:
                 node.close()
             await self._channels.close()
@@ -117,19 +121,13 @@ class Process:
             if self._registered:
                 _log.warning("the SFU node could not send its heartbeat", nodes=self._ids, error=e.message)
             self._registered = False
-            self._beat_at = time.monotonic()  # to wait for Redis is not to stand still
 
     async def _beat(self) -> None:
         now = time.monotonic()
-        if now - self._beat_at > GONE_AFTER:
-            _log.warning("the SFU node was away", nodes=self._ids, seconds=round(now - self._beat_at, 1))
-            for node in self._nodes:
-                node.was_away(now)
-        self._beat_at = now
         for node in self._nodes:
             node.look(now)
-        if not self._stop.is_set() and await self._is_to_be_replaced():
-            self._stop.set()
+        if not self._stop.is_set() and not self._is_replaced:
+            self._is_replaced = await self._is_to_be_replaced()
         now = time.monotonic()
         await self._registry.beat(*[node.entry(now, draining=self._drains(node)) for node in self._nodes])
         if not self._registered:
@@ -141,8 +139,19 @@ class Process:
             if outcome is not None:
                 raise outcome
 
+    async def _watch(self) -> None:
+        """Notice that the process stood still. To wait for Redis is not to stand still: that does not delay this."""
+        at = time.monotonic()
+        while True:
+            await asyncio.sleep(registry.BEAT_SECONDS)
+            before, at = at, time.monotonic()
+            if at - before > GONE_AFTER:
+                _log.warning("the SFU node was away", nodes=self._ids, seconds=round(at - before, 1))
+                for node in self._nodes:
+                    node.was_away(at)
+
     def _drains(self, node: MediaNode) -> bool:
-        return self._stop.is_set() or node.failure is not None
+        return self._stop.is_set() or self._is_replaced or node.failure is not None
 
     # --- the end
 

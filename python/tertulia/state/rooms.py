@@ -27,6 +27,7 @@ from tertulia.room.answers import (
     Restored,
     RoomSummary,
     StateLost,
+    Uncounted,
 )
 from tertulia.room.messages import StateMessage
 from tertulia.room.participant import Participant, Removals, decode_participant, encode_participant
@@ -78,6 +79,7 @@ class RoomState:
         placement: Placement,
         entry: Entry = "open",
         record: SharedRecord | None = None,
+        is_counted: bool = True,
     ) -> Joined:
         """Take a seat: a new one, that of the user's other connection, or one's own after a lost connection.
 
@@ -89,6 +91,7 @@ class RoomState:
             RoomFull: ``max_participants`` others are in the room, whatever the role. (None: any number may be.)
             MustWait, RoomLocked, RoleNotAllowed: what ``entry`` says holds for the user, who has no seat and was not
                 admitted.
+            Uncounted: unless ``is_counted``, the user would get a seat, and has none yet.
         """
         new = Participant(
             user_id=seat.user_id,
@@ -114,6 +117,7 @@ class RoomState:
                 new=encode_participant(new),
                 returning=seat.returning or "",
                 limit=-1 if max_participants is None else max_participants,
+                counted="1" if is_counted else "",
                 entry=entry,
                 admitted=admitted_at_ms,
                 region=placement.region,
@@ -136,6 +140,8 @@ class RoomState:
             raise RoomLocked(LOCKED)
         if reply[0] == b"closed":
             raise not_admitted(seat.role)
+        if reply[0] == b"uncounted":
+            raise Uncounted("count the user among the people of their tenant first")
         _, stored, replaced, resumed, first, summary, members = reply
         known = _fields(summary)
         return Joined(

@@ -26,6 +26,8 @@ class Join(NamedTuple):
     """The hash of the resume token that the client presented, or ``""``."""
     limit: int
     """How many others may be in the room; -1: any number."""
+    counted: str
+    """``""``: who has no seat is to be counted first; else ``1``."""
     entry: str
     """``open``; ``waits`` or ``locked`` for who has no seat and was not admitted by a host."""
     admitted: int

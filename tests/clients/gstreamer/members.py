@@ -87,7 +87,10 @@ class Member:
         """Make a local description, set it, and send it when all candidates are known."""
         reply = self.ask(signal, None)
         assert reply is not None
-        self.ask("set-local-description", reply.get_value(field))
+        refusal = self.ask("set-local-description", reply.get_value(field))
+        if refusal is not None and refusal.has_field("error"):
+            say(member=self.number, name="failed", sdp=str(refusal.get_value("error")))
+            return
         self.gathered.wait()
         say(member=self.number, name=call, sdp=self.call.get_property("local-description").sdp.as_text())
 

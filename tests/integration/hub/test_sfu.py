@@ -84,6 +84,16 @@ async def test_offers_answers_and_candidates_go_to_the_node(fleet: Fleet, node: 
     assert (video.user_id, video.source, video.max_height) == (user, "screen", 720)
 
 
+async def test_who_offers_to_a_node_that_has_died_is_told(fleet: Fleet, node: FakeNode, sfu_room: str) -> None:
+    worker = await fleet.worker()
+    ann, _ = await fleet.join(worker, sfu_room)
+    transport = (await ann.event("SfuEndpoint"))["transportId"]
+    fleet.channels.unsubscribe(keys.sfu_commands(node.node.id))
+    await ann.call("SendOffer", {"targetUserId": "sfu", "sdp": SDP})
+    error = await ann.event("SfuError")
+    assert (error["transportId"], error["code"]) == (transport, "unreachable")
+
+
 async def test_what_cannot_be_sdp_never_reaches_the_node(fleet: Fleet, node: FakeNode, sfu_room: str) -> None:
     worker = await fleet.worker()
     ann, _ = await fleet.join(worker, sfu_room)

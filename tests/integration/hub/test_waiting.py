@@ -89,6 +89,16 @@ async def test_who_waits_for_a_room_that_is_deleted_is_told(fleet: Fleet) -> Non
     assert (await refused(waiting)).code == "not_found"
 
 
+async def test_who_has_to_wait_takes_nobody_a_seat_not_even_for_a_moment(fleet: Fleet, worker: Worker) -> None:
+    await fleet.quotas(Quotas(people=1))
+    room, other = await fleet.room(waiting_room=True), await fleet.room()
+    ann, _ = await fleet.join(worker, other)
+    await knock(worker, room, fleet.token(room, new_uuid()))
+    assert await refusal(fleet, worker, other) == "quota_exceeded"
+    await ann.call("LeaveRoom")
+    await until_counted(fleet, 0)
+
+
 async def test_who_waits_is_counted_nowhere_and_who_is_let_in_is(fleet: Fleet, worker: Worker) -> None:
     await fleet.quotas(Quotas(people=2))
     host_id, user = new_uuid(), new_uuid()

@@ -17,6 +17,7 @@ from tertulia.state.connection import connect_redis
 from tests.integration import servers
 from tests.integration.redis.cluster import give_slot, owner_of
 from tests.integration.state.rooms import new_room
+from tests.waiting import PATIENCE
 
 
 class Inbox:
@@ -102,6 +103,16 @@ async def test_nothing_is_delivered_after_unsubscribe(channels: Channels, others
     others.publish(name, b"2")
     assert await second.next() == b"2"
     assert inbox.payloads.empty()
+
+
+async def test_whoever_publishes_may_hear_that_nobody_does(channels: Channels, others: Channels) -> None:
+    name, inbox, unheard = keys.room_events(new_room()), Inbox(), asyncio.Event()
+    await channels.subscribe(name, inbox.on_message, inbox.on_gap)
+    others.publish(name, b"heard", lambda: pytest.fail("it was heard"))
+    assert await inbox.next() == b"heard"
+    channels.unsubscribe(name)
+    others.publish(keys.room_events(new_room()), b"unheard", unheard.set)
+    await asyncio.wait_for(unheard.wait(), PATIENCE)
 
 
 async def test_subscribing_twice_is_a_mistake(channels: Channels) -> None:

@@ -21,6 +21,7 @@ import pytest
 from msgspec.structs import replace
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
+from websockets.typing import Origin
 
 from tertulia.db.schema import HEAD
 from tertulia.ids import NodeId
@@ -221,12 +222,33 @@ def test_open_development_asks_for_nothing(open_server: Rest) -> None:
         {"Sec-Fetch-Site": "cross-site"},
     ],
 )
-def test_open_development_answers_pages_of_this_machine_only(open_server: Rest, headers: dict[str, str]) -> None:
+def test_without_a_credential_only_pages_of_this_machine_are_answered(
+    open_server: Rest, headers: dict[str, str]
+) -> None:
     made = open_server.ok("POST", "/v1/rooms", {"hostId": new_id()}, 201, key="")
     for method, path in (("GET", "/v1/rooms"), ("POST", f"/v1/rooms/{made['roomId']}/end")):
         answer = open_server.call(method, path, key="", headers=headers)
         problem(answer, 403, "forbidden")
         assert "access-control-allow-origin" not in answer.headers
+
+
+def test_open_development_answers_pages_of_any_site_that_have_a_credential(open_server: Rest) -> None:
+    host = new_id()
+    room = open_server.ok("POST", "/v1/rooms", {"hostId": host}, 201, key="")
+    page = {"Origin": "https://app.example"}
+    answer = open_server.call("GET", f"/v1/rooms/{room['roomId']}", key=room["joinToken"], headers=page)
+    assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (200, "https://app.example")
+    asked = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization"}
+    preflight = open_server.call("OPTIONS", "/v1/rooms", key="", headers=page | asked)
+    assert (preflight.status_code, preflight.headers["access-control-allow-headers"]) == (204, "authorization")
+    problem(open_server.call("GET", "/v1/rooms", key="tk_wrong", headers=page), 401, "unauthorized")
+    negotiated = open_server.call("POST", "/hub/negotiate", key="", headers=page)
+    assert (negotiated.status_code, negotiated.headers["access-control-allow-origin"]) == (200, "https://app.example")
+    address = open_server.web.url.replace("http", "ws", 1) + "/ws"
+    with connect(address, origin=Origin("https://app.example")) as socket:
+        payload = {"roomId": room["roomId"], "token": "forged"}
+        socket.send(json.dumps({"event": "JoinRoom", "payload": payload}))
+        assert '"bad_token"' in str(socket.recv())
 
 
 def test_a_credential_that_is_sent_is_checked_all_the_same(open_server: Rest) -> None:

@@ -52,6 +52,7 @@ async def join(
     region: str = "us-east-1",
     node: str | None = "node-1",
     entry: Entry = "open",
+    is_counted: bool = True,
     **seat: Any,
 ) -> Joined:
     """Join, as a muted attendee called Ada unless told."""
@@ -70,6 +71,7 @@ async def join(
             incarnation=new_token("i"),
         ),
         entry=entry,
+        is_counted=is_counted,
     )
 
 

@@ -12,7 +12,7 @@ from tertulia.errors import NotJoined, RoomFull
 from tertulia.ids import NodeId, RecordingId, SeatId, SessionId
 from tertulia.redis.channels import Channels
 from tertulia.redis.client import Redis
-from tertulia.room.answers import Begun, KeptAlive, StateLost
+from tertulia.room.answers import Begun, KeptAlive, MustWait, StateLost, Uncounted
 from tertulia.room.messages import (
     EndedMessage,
     HandMessage,
@@ -87,6 +87,22 @@ async def test_who_finds_no_place_makes_no_room(redis: Redis, rooms: RoomState) 
     with pytest.raises(RoomFull):
         await join(rooms, room, new_user(), limit=0)
     assert await ttls(redis, room) == {}
+
+
+async def test_who_is_not_counted_gets_no_seat_and_a_member_keeps_theirs(redis: Redis, rooms: RoomState) -> None:
+    room, ann, bob = new_room(), new_user(), new_user()
+    with pytest.raises(Uncounted):
+        await join(rooms, room, ann, is_counted=False)
+    assert await ttls(redis, room) == {}
+    await join(rooms, room, ann)
+    with pytest.raises(MustWait):
+        await join(rooms, room, bob, is_counted=False, entry="waits")
+    with pytest.raises(RoomFull):
+        await join(rooms, room, bob, is_counted=False, limit=1)
+    with pytest.raises(Uncounted):
+        await join(rooms, room, bob, is_counted=False)
+    assert await counts(redis, room) == (1, 1, 1)
+    assert (await join(rooms, room, ann, is_counted=False)).participant.user_id == ann
 
 
 async def test_racing_joins_never_overrun_the_limit(redis_url: str) -> None:

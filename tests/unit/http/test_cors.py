@@ -5,11 +5,12 @@ from tertulia.http.cors import Cors
 from tertulia.senders import Origins
 
 
-def marked(cors: Cors, origin: str | None, **asked: str) -> dict[str, str]:
-    given = {"origin": origin} if origin else {}
-    request_headers = Headers({**given, **{k.replace("_", "-"): v for k, v in asked.items()}})
+def marked(
+    cors: Cors, origin: str | None, asked: dict[str, str] | None = None, *, is_proven: bool = False
+) -> dict[str, str]:
+    request_headers = Headers(({"origin": origin} if origin else {}) | (asked or {}))
     response = MutableHeaders()
-    cors.mark(request_headers, response)
+    cors.mark(request_headers, response, is_proven=is_proven)
     cors.mark_preflight(request_headers, response, "GET, HEAD, POST, OPTIONS")
     return dict(response)
 
@@ -22,7 +23,7 @@ def test_a_listed_origin_may_call() -> None:
 
 @pytest.mark.parametrize("origin", [None, "https://b.example", "http://a.example", "null", "https://a.example.evil"])
 def test_others_may_not(origin: str | None) -> None:
-    assert marked(Cors(Origins(["https://a.example"])), origin, access_control_request_method="POST") == {}
+    assert marked(Cors(Origins(["https://a.example"])), origin, {"access-control-request-method": "POST"}) == {}
 
 
 def test_any_origin() -> None:
@@ -39,25 +40,51 @@ ELSEWHERE = [
 ]
 
 
+OPEN = Cors(Origins([], is_open=True))
+WITH_CREDENTIAL = [
+    {"authorization": "Bearer tk_x"},
+    {"access-control-request-method": "POST", "access-control-request-headers": "content-type, Authorization"},
+]
+
+
+def is_foreign(asked: dict[str, str], *, is_proven: bool = False) -> bool:
+    return OPEN.is_foreign(Headers({"host": "localhost:8080"} | asked), is_proven=is_proven)
+
+
 @pytest.mark.parametrize("origin", LOCAL)
 def test_pages_of_this_machine_may_call_in_development(origin: str) -> None:
-    assert marked(Cors(Origins([], local=True)), origin)["access-control-allow-origin"] == origin
-    assert not Cors(Origins([], local=True)).is_foreign(Headers({"origin": origin, "host": "localhost:8080"}))
+    assert marked(OPEN, origin)["access-control-allow-origin"] == origin
+    assert not is_foreign({"origin": origin})
     assert marked(Cors(Origins([])), origin) == {}
 
 
 @pytest.mark.parametrize("origin", ELSEWHERE)
-def test_pages_from_elsewhere_may_not(origin: str) -> None:
-    assert marked(Cors(Origins([], local=True)), origin) == {}
-    assert Cors(Origins([], local=True)).is_foreign(Headers({"origin": origin, "host": "localhost:8080"}))
+def test_pages_from_elsewhere_may_not_without_a_credential(origin: str) -> None:
+    preflight = {"access-control-request-method": "POST", "access-control-request-headers": "content-type"}
+    assert marked(OPEN, origin) == marked(OPEN, origin, preflight) == {}
+    assert is_foreign({"origin": origin})
+    assert is_foreign({"sec-fetch-site": "cross-site"})
+
+
+@pytest.mark.parametrize("origin", ELSEWHERE)
+def test_pages_from_anywhere_may_in_development_with_a_credential(origin: str) -> None:
+    for credential in WITH_CREDENTIAL:
+        assert marked(OPEN, origin, credential)["access-control-allow-origin"] == origin
+        assert not is_foreign({"origin": origin} | credential)
+        assert not is_foreign({"sec-fetch-site": "cross-site"} | credential)
+        assert marked(Cors(Origins([])), origin, credential) == {}
+    assert marked(OPEN, origin, is_proven=True)["access-control-allow-origin"] == origin
+    assert not is_foreign({"origin": origin}, is_proven=True)
 
 
 def test_a_preflight_hears_what_is_allowed() -> None:
     headers = marked(
         Cors(Origins(["*"])),
         "http://x",
-        access_control_request_method="POST",
-        access_control_request_headers="authorization,content-type,x-signalr-user-agent",
+        {
+            "access-control-request-method": "POST",
+            "access-control-request-headers": "authorization,content-type,x-signalr-user-agent",
+        },
     )
     assert headers["access-control-allow-methods"] == "GET, HEAD, POST, OPTIONS"
     assert headers["access-control-allow-headers"] == "authorization,content-type,x-signalr-user-agent"

@@ -35,6 +35,7 @@ from tertulia.room.messages import (
     StateMessage,
     WaitingMessage,
 )
+from tertulia.room.quotas import Quotas
 from tests.unit.growth import assert_linear
 from tests.unit.room.core import HERE, HOST, SESSION, THERE, Core, came, member, node
 
@@ -414,20 +415,25 @@ def test_who_waits_while_messages_were_missed_tries_again() -> None:
     assert core.asks(steps.Join)
 
 
-def test_who_tries_again_waits_on_if_their_tenant_has_no_seat_left(core: Core) -> None:
-    for user in ("bob", "ben"):
-        knock(core, user, user)
-    core.give(inputs.Gap())
-    for _ in range(2):
-        core.fail(steps.PrepareJoin, QuotaExceeded("full"))
-    assert (core.answers("bob"), core.answers("ben")) == ([], [])
-    assert [knock.user_id for knock in core.join("kim", "k", role="host").waiting] == ["bob", "ben"]
+def test_who_was_admitted_before_it_is_known_here_that_they_wait_joins(core: Core) -> None:
+    core.record = record_with(core, waiting_room=True)
+    core.ask_to_join("bob", "b")
+    core.give(inputs.Message(AdmittedMessage(origin=THERE, user_ids=[UserId("ben")])))
+    core.give(inputs.Message(AdmittedMessage(origin=THERE, user_ids=[UserId("bob")])))
+    core.fail(steps.Join, MustWait("wait"))
+    assert core.events("b") == []
+    core.answer(steps.PrepareJoin, core.record)
+    core.fail(steps.Join, MustWait("they were removed since"))
+    assert core.events("b") == ["Waiting"]
 
 
 def test_who_was_admitted_is_refused_if_their_tenant_has_no_seat_left(core: Core) -> None:
     knock(core, "bob", "b")
     core.give(inputs.Message(AdmittedMessage(origin=THERE, user_ids=[UserId("bob")])))
-    core.fail(steps.PrepareJoin, QuotaExceeded("full"))
+    core.answer(steps.PrepareJoin, replace(core.record, quotas=Quotas(people=7)))
+    step = core.step(steps.Join)
+    assert (step.tenant, step.people) == ("tenant", 7)
+    core.fail(steps.Join, QuotaExceeded("full"))
     assert core.answers("b") == [QuotaExceeded]
 
 

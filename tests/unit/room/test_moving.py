@@ -106,7 +106,7 @@ def test_a_room_leaves_a_node_that_drains_which_goes_on_until_all_are_connected_
 
 
 def test_a_room_that_its_node_gives_up_moves_to_the_node_that_is_to_have_it_and_back_to_none(core: Core) -> None:
-    giving = replace(node("n1"), gives_up=GivenUp(room=ROOM, to=N3, load=0.3))
+    giving = replace(node("n1"), gives_up=GivenUp(rooms=[ROOM], to=N3, load=0.3))
 
     def look(after: float) -> None:
         core.now += after
@@ -130,8 +130,27 @@ def test_a_room_that_its_node_gives_up_moves_to_the_node_that_is_to_have_it_and_
     assert not core.asks(steps.Move)
 
 
+def test_who_offers_to_a_node_that_does_not_hear_is_told_and_its_silence_counts_sooner(core: Core) -> None:
+    core.give(inputs.OfferUnheard(ConnectionId("a"), N1))
+    [told] = [e for e in core.of(effects.Deliver) if e.event.name == "SfuError"]
+    assert told.to == ["a"]
+    assert told.event.value() | {"message": ""} == {
+        "transportId": transport_id(seat_of(core, "ann"), N1),
+        "code": "unreachable",
+        "message": "",
+    }
+    core.nodes.refresh([node("n1"), node("n2")], core.now, {N1: QUIET_AFTER})
+    core.give(inputs.NodesSeen())
+    assert core.step(steps.Move).to_node == N2
+    core.answer(steps.Move, True)
+    core.clear()
+    core.give(inputs.OfferUnheard(ConnectionId("a"), N1))
+    core.give(inputs.OfferUnheard(ConnectionId("gone"), N1))
+    assert core.effects == []
+
+
 def test_a_node_that_gives_up_another_room_keeps_this_one(core: Core) -> None:
-    giving = replace(node("n1"), gives_up=GivenUp(room=RoomId("another"), to=N2, load=0.3))
+    giving = replace(node("n1"), gives_up=GivenUp(rooms=[RoomId("another")], to=N2, load=0.3))
     core.nodes.refresh([giving, node("n2")], core.now)
     core.give(inputs.NodesSeen())
     assert not core.asks(steps.Move)

@@ -118,7 +118,7 @@ def test_a_draining_node_is_said_to_be_so() -> None:
 
 def test_a_room_that_its_node_gives_up_goes_to_the_other_one_if_that_is_well() -> None:
     nodes = Nodes("r")
-    giving = _node(A, gives_up=GivenUp(room=ROOM, to=B, load=0.3))
+    giving = _node(A, gives_up=GivenUp(rooms=[RoomId("small"), ROOM], to=B, load=0.3))
     nodes.refresh([giving, _node(B)], 0)
     assert nodes.given_up(A, ROOM) == B
     assert nodes.given_up(A, RoomId("another")) is None

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import time
 
 import pytest
 
+from tertulia.sfu import load as sfu_load
 from tertulia.sfu.load import Load
 
 
@@ -15,7 +15,7 @@ def used(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The CPU time of this process, which may use two cores."""
     process = [1.0]
     monkeypatch.setattr(time, "process_time", lambda: process[0])
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
+    monkeypatch.setattr(sfu_load, "cores", lambda: 2.0)
     return process
 
 
@@ -34,3 +34,13 @@ def test_a_process_that_uses_all_its_cores_is_busy_whatever_the_thread_does(used
     assert load.measure(0.5, 11.0) == pytest.approx(0.9)
     used[0] += 0.4
     assert load.measure(1.0, 12.0) == pytest.approx(0.5)
+
+
+def test_a_container_that_uses_all_of_its_quota_is_full(used: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sfu_load, "cores", lambda: 0.5)
+    load = Load(10.0)
+    used[0] += 0.5
+    assert load.measure(0.4, 11.0) == pytest.approx(1.0)
+    monkeypatch.setattr(sfu_load, "cores", lambda: 1.0)
+    used[0] += 0.5
+    assert load.measure(0.8, 12.0) == pytest.approx(0.5), "it has been given more meanwhile"

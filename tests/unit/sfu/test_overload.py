@@ -1,16 +1,30 @@
-"""A node with too much to do gives up a room where that helps, and never for nothing."""
+"""A node with too much to do gives up rooms where that helps, and never for nothing."""
 
 from __future__ import annotations
 
 import itertools
 import random
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import pytest
 
 from tertulia.ids import NodeId, RoomId
 from tertulia.room.placement import GivenUp, Node
-from tertulia.sfu.overload import GIVEN_FOR, KEPT_FOR, RESTS, SETTLED, SMOOTHED, WEIGHED_FOR, Need, Overload
+from tertulia.sfu.overload import (
+    GIVEN_FOR,
+    KEPT_FOR,
+    MOST_TOGETHER,
+    RESTS,
+    SETTLED,
+    SMOOTHED,
+    TOGETHER,
+    WEIGHED_FOR,
+    Choose,
+    Need,
+    Overload,
+    Weigh,
+)
 
 BEAT = 0.3
 LIMIT = 0.8
@@ -18,6 +32,7 @@ MOVES_WITHIN = 1.5
 """Seconds until a room that is given up costs the other node what it did."""
 DAY = 600.0
 """Seconds of a course."""
+TWO = [RoomId("x"), RoomId("y")]
 
 
 def node(name: str, load: float, region: str = "r", *, draining: bool = False, gives: GivenUp | None = None) -> Node:
@@ -78,13 +93,14 @@ class Site:
 
     def _beat(self, name: str, overload: Overload) -> None:
         need = overload.beat(self.load(name), [RoomId(room) for room in self.rooms[name]], self.now)
-        if need is Need.WEIGHTS:
-            for room in self.rooms[name]:
-                overload.weighed(RoomId(room), int(self._packets[room]))
-        elif need is Need.NODES:
-            given = overload.decide(self.entries(), self.now)
-            if given is not None:
-                self._leaving.append((self.now + MOVES_WITHIN, given.room, name, given.to))
+        match need:
+            case Weigh():
+                for room in self.rooms[name]:
+                    overload.weighed(RoomId(room), int(self._packets[room]))
+            case Choose(costs):
+                given = overload.choose(costs, self.entries(), self.now)
+                if given is not None:
+                    self._leaving += [(self.now + MOVES_WITHIN, room, name, given.to) for room in given.rooms]
         if need is not None:
             self.asked.append(need)
 
@@ -126,10 +142,11 @@ def test_a_room_that_would_fill_the_other_node_stays_and_a_smaller_one_goes() ->
         {"a": {"x": 1.0}, "b": {}},
         {"a": {"x": 0.5, "y": 0.4}, "b": {"z": 0.6}},
         {"a": {"x": 0.5, "y": 0.4}},
-        {"a": {f"x{number}": 0.01 for number in range(90)}, "b": {}},
+        {"a": {f"x{number}": 0.0003 for number in range(3000)}, "b": {}},
+        {"a": {f"x{number}": 0.01 for number in range(90)}, "b": {"y": 0.7}},
         {"a": {}, "b": {}},
     ],
-    ids=["one large room", "all are busy", "no other node", "rooms too small to matter", "no rooms"],
+    ids=["one large room", "all are busy", "no other node", "rooms too small to matter", "small ones", "no rooms"],
 )
 def test_nothing_is_given_up_where_that_would_not_help(rooms: dict[str, dict[str, float]]) -> None:
     assert Site(rooms).run(DAY).moves == []
@@ -138,21 +155,55 @@ def test_nothing_is_given_up_where_that_would_not_help(rooms: dict[str, dict[str
 def test_another_region_a_node_that_drains_and_one_that_is_to_get_another_room_are_no_help() -> None:
     site = Site({"a": {"x": 0.5, "y": 0.4}, "b": {}}, {"b": "elsewhere"})
     assert site.run(DAY).moves == []
-    coming = GivenUp(room=RoomId("z"), to=NodeId("b"), load=0.5)
+    coming = GivenUp(rooms=[RoomId("z")], to=NodeId("b"), load=0.5)
     for others in ([node("b", 0.0, draining=True)], [node("b", 0.0), node("c", 1.0, gives=coming)]):
-        overload = weighed()
-        assert overload.decide([node("a", 1.0), *others], 200.0) is None
-    assert weighed().decide([node("a", 1.0), node("b", 0.0)], 200.0) is not None
+        overload, costs = weighed()
+        assert overload.choose(costs, [node("a", 1.0), *others], 200.0) is None
+    overload, costs = weighed()
+    assert overload.choose(costs, [node("a", 1.0), node("b", 0.0)], 200.0) is not None
 
 
-def weighed(limit: float = LIMIT) -> Overload:
-    """Node a, which has too much to do with two rooms."""
-    overload, now, packets = Overload(NodeId("a"), "r", limit, 100.0), 100.0, 0
-    while overload.beat(1.0, [RoomId("x"), RoomId("y")], now) is not Need.NODES:
+def weighed(limit: float = LIMIT) -> tuple[Overload, Mapping[RoomId, float]]:
+    """Node a, which has too much to do with two rooms, and what they cost."""
+    overload, now, packets = Overload(NodeId("a"), "r", limit, 0.0), 100.0, 0
+    overload.beat(0.0, TWO, now - SETTLED)
+    while not isinstance(need := overload.beat(1.0, TWO, now), Choose):
         now, packets = now + BEAT, packets + 1_000
         for room in ("x", "y"):
             overload.weighed(RoomId(room), packets)
-    return overload
+    return overload, need.costs
+
+
+def test_small_rooms_go_together() -> None:
+    """A tenth of the work at a time, until the node has no longer too much to do."""
+    small = {f"x{number}": 0.008 for number in range(120)}
+    site = Site({"a": dict(small), "b": {}}).run(DAY)
+    times = [at for at, *_ in site.moves]
+    at_once = [times.count(at) for at in dict.fromkeys(times)]
+    assert len(at_once) == 2
+    assert all(count == int(TOGETHER * load / 0.008) for count, load in zip(at_once, (0.96, 0.96 * 0.9), strict=True))
+    assert sum(site.rooms["a"].values()) < LIMIT
+
+
+def test_so_many_small_rooms_go_at_once_at_most_the_largest_of_them_first() -> None:
+    small = {f"x{number}": 0.0005 * (1 if number % 4 else 2) for number in range(1440)}
+    site = Site({"a": dict(small), "b": {}})
+    while not site.moves:
+        site.run(BEAT)
+    assert len(site.moves) == MOST_TOGETHER
+    assert {small[room] for _, room, *_ in site.moves} == {0.001}
+
+
+def test_where_a_large_room_cannot_go_small_ones_do() -> None:
+    small = {f"x{number}": 0.01 for number in range(20)}
+    site = Site({"a": {"large": 0.7, **small}, "b": {"y": 0.3}}).run(DAY)
+    assert {room for _, room, *_ in site.moves} < small.keys()
+    assert sum(site.rooms["a"].values()) < LIMIT
+
+
+def test_small_rooms_go_until_the_two_are_even() -> None:
+    site = Site({"a": {f"x{number}": 0.01 for number in range(90)}, "b": {"y": 0.69}}, limit=0.5).run(DAY)
+    assert len(site.moves) in range(2, 11)
 
 
 def test_a_room_that_came_a_moment_ago_stays() -> None:
@@ -164,23 +215,20 @@ def test_a_room_that_came_a_moment_ago_stays() -> None:
     assert [move[1] for move in site.moves] == ["y"]
 
 
-def test_one_room_at_a_time_and_what_is_given_up_is_said_for_long_enough() -> None:
-    overload = weighed()
-    given = overload.decide([node("b", 0.0)], 200.0)
+def test_what_is_given_up_is_said_for_long_enough_and_a_rest_follows() -> None:
+    overload, costs = weighed()
+    given = overload.choose(costs, [node("b", 0.0)], 200.0)
     assert given is not None
-    assert (given.room, given.to) == ("x", "b")
+    assert (given.rooms, given.to) == (["x"], "b")
     assert given.load == pytest.approx(0.45, abs=0.05)
     needs = []
     for tick in range(1, int((RESTS + 5) / BEAT)):
-        needs.append(overload.beat(1.0, [RoomId("x"), RoomId("y")], 200.0 + tick * BEAT))
+        needs.append(overload.beat(1.0, TWO, 200.0 + tick * BEAT))
         assert overload.given == (given if tick * BEAT < GIVEN_FOR else None)
         assert overload.is_leaving(RoomId("x")) == (tick * BEAT < KEPT_FOR)
         assert not overload.is_leaving(RoomId("y"))
-    assert needs.count(Need.WEIGHTS) == 2
+    assert needs.count(Weigh()) == 2
     assert set(needs[: int(RESTS / BEAT)]) == {None}
-
-
-TWO = [RoomId("x"), RoomId("y")]
 
 
 @dataclass
@@ -189,6 +237,9 @@ class Weighed:
 
     overload: Overload = field(default_factory=lambda: Overload(NodeId("a"), "r", LIMIT, 0.0))
     now: float = 100.0
+
+    def __post_init__(self) -> None:
+        self.overload.beat(0.0, TWO, self.now - SETTLED)
 
     def need(self, within: float) -> Need | None:
         """What it needs first of all in so many seconds."""
@@ -207,75 +258,78 @@ class Weighed:
 
 def test_what_rooms_weigh_may_come_late() -> None:
     node_a = Weighed()
-    assert node_a.need(60) is Need.WEIGHTS
+    assert node_a.need(60) == Weigh()
     node_a.weigh(1_000)
-    assert node_a.need(WEIGHED_FOR + 1) is Need.WEIGHTS
+    assert node_a.need(WEIGHED_FOR + 1) == Weigh()
     node_a.weigh(2_000, TWO[:1])
     assert node_a.need(WEIGHED_FOR - 1) is None
     node_a.weigh(2_000, TWO[1:])
-    assert node_a.need(1) is Need.NODES
-    assert node_a.overload.decide([node("b", 0.0)], 200.0) is not None
+    need = node_a.need(1)
+    assert isinstance(need, Choose)
+    assert need.costs.keys() == set(TWO)
 
 
 @pytest.mark.parametrize("first", [TWO, []], ids=["the second time", "the first time"])
 def test_where_it_is_not_known_what_rooms_weigh_that_is_begun_anew_at_once(first: list[RoomId]) -> None:
     node_a = Weighed()
-    assert node_a.need(60) is Need.WEIGHTS
+    assert node_a.need(60) == Weigh()
     node_a.weigh(1_000, first)
-    assert node_a.need(WEIGHED_FOR + 1) is Need.WEIGHTS
+    assert node_a.need(WEIGHED_FOR + 1) == Weigh()
     if first:
         node_a.weigh(2_000, first[:1])
-        assert node_a.need(WEIGHED_FOR + 1) is Need.WEIGHTS
+        assert node_a.need(WEIGHED_FOR + 1) == Weigh()
     node_a.weigh(3_000)
-    assert node_a.need(WEIGHED_FOR + 1) is Need.WEIGHTS
+    assert node_a.need(WEIGHED_FOR + 1) == Weigh()
     node_a.weigh(4_000)
-    assert node_a.need(BEAT) is Need.NODES
+    assert isinstance(node_a.need(BEAT), Choose)
 
 
 def test_an_engine_that_cannot_be_asked_is_asked_again_at_the_next_heartbeat() -> None:
     node_a = Weighed()
     for _ in range(3):
-        assert node_a.need(60) is Need.WEIGHTS
+        assert node_a.need(60) == Weigh()
         node_a.overload.not_weighed()
-        assert node_a.need(BEAT) is Need.WEIGHTS
+        assert node_a.need(BEAT) == Weigh()
     node_a.weigh(1_000)
-    assert node_a.need(WEIGHED_FOR + 1) is Need.WEIGHTS
+    assert node_a.need(WEIGHED_FOR + 1) == Weigh()
 
 
 def test_a_room_that_has_ended_is_not_waited_for() -> None:
     node_a = Weighed()
-    assert node_a.need(60) is Need.WEIGHTS
+    assert node_a.need(60) == Weigh()
     node_a.weigh(1_000, [*TWO, RoomId("z")])
-    assert node_a.need(WEIGHED_FOR + 1) is Need.WEIGHTS
+    assert node_a.need(WEIGHED_FOR + 1) == Weigh()
     node_a.weigh(2_000)
-    assert node_a.need(BEAT) is Need.NODES
+    assert isinstance(node_a.need(BEAT), Choose)
 
 
-def test_nothing_is_decided_twice() -> None:
-    overload = weighed()
-    given = overload.decide([node("b", 0.0)], 200.0)
-    assert given is not None
-    assert overload.decide([node("b", 0.0)], 210.0) == given
-    overload.beat(1.0, TWO, 200.0 + RESTS)
-    assert overload.given is None
-    assert overload.decide([node("b", 0.0)], 200.0 + RESTS) is None
-    assert overload.beat(1.0, TWO, 200.1 + RESTS) is None, "it is weighed"
+def test_it_is_asked_for_the_nodes_until_they_are_known() -> None:
+    overload, costs = weighed()
+    for _ in range(3):
+        assert isinstance(overload.beat(1.0, TWO, 150.0), Choose)
+    overload.choose(costs, [], 150.0)
+    assert overload.beat(1.0, TWO, 150.1) is None
 
 
 def test_without_a_limit_no_room_is_given_up() -> None:
     assert Site({"a": {"x": 0.6, "y": 0.4}, "b": {}}, limit=0.0).run(DAY).asked == []
 
 
-@pytest.mark.parametrize("seed", range(60))
-def test_on_any_course_the_load_evens_out_and_then_nothing_moves(seed: int) -> None:
+@pytest.mark.parametrize(
+    ("seed", "most", "sizes"),
+    [(seed, 40, (0.02, 0.1, 0.3)) for seed in range(60)] + [(seed, 120, (0.004, 0.01, 0.02)) for seed in range(20)],
+)
+def test_on_any_course_the_load_evens_out_and_then_nothing_moves(
+    seed: int, most: int, sizes: tuple[float, ...]
+) -> None:
     """Rooms of any size on up to five nodes, whose loads are as uneven as real ones."""
     rng = random.Random(seed)
     names = "abcde"[: rng.randint(2, 5)]
     rooms: dict[str, dict[str, float]] = {name: {} for name in names}
     free = {name: rng.choice((0.3, 1.0, 1.0)) for name in names}
-    for number in range(rng.randint(1, 40)):
+    for number in range(rng.randint(1, most)):
         name = rng.choice(names)
-        cost = min(rng.choice((0.02, 0.1, 0.3)) * rng.uniform(0.5, 1.5), free[name])
+        cost = min(rng.choice(sizes) * rng.uniform(0.5, 1.5), free[name])
         if cost > 0:
             free[name] -= cost
             rooms[name][f"x{number}"] = cost
@@ -287,8 +341,10 @@ def test_on_any_course_the_load_evens_out_and_then_nothing_moves(seed: int) -> N
     for name in [name for name in names if loads[name] > 1.1 * LIMIT]:
         coolest = min(load for other, load in loads.items() if other != name)
         assert not any(coolest + cost < 0.7 * loads[name] for cost in rooms[name].values() if cost > 0.03)
+        small = sum(cost for cost in rooms[name].values() if cost < 0.01)
+        assert small < 0.1 or coolest + 0.1 >= 0.7 * loads[name]
     for name in names:
-        times = [at for at, _, source, _ in site.moves if source == name]
+        times = dict.fromkeys(at for at, _, source, _ in site.moves if source == name)
         assert all(later - at >= RESTS - BEAT for at, later in itertools.pairwise(times))
     for room in {move[1] for move in site.moves}:
         path = [move[2:] for move in site.moves if move[1] == room]

@@ -10,11 +10,11 @@ import pytest
 
 from tertulia.errors import Unavailable
 from tertulia.ids import NodeId
+from tertulia.room.nodes import GONE_AFTER
 from tertulia.room.placement import Node
 from tertulia.sfu import process
 from tertulia.state import registry
-
-SECONDS = 5
+from tests.waiting import PATIENCE, until
 
 
 def entry(name: str, *, draining: bool = False) -> Node:
@@ -30,6 +30,7 @@ class Thread:
         self.peers = 1
         self.beats: list[Callable[[], Any]] = []
         """What comes of the next heartbeats."""
+        self.was_away_at: list[float] = []
 
     async def open(self) -> None:
         pass
@@ -42,6 +43,9 @@ class Thread:
 
     def look(self, now: float) -> None:
         pass
+
+    def was_away(self, now: float) -> None:
+        self.was_away_at.append(now)
 
     def entry(self, now: float, *, draining: bool) -> Node:
         return entry(self.id, draining=draining)
@@ -104,7 +108,7 @@ async def test_where_there_is_no_other_process_the_nodes_that_are_well_go_on(
     run: Callable[[Site], asyncio.Task[None]],
 ) -> None:
     site = Site("a", "b")
-    async with asyncio.timeout(SECONDS):
+    async with asyncio.timeout(PATIENCE):
         running = run(site)
         await site.heartbeats(2)
         site.threads[0].failure = "it stands still"
@@ -127,7 +131,7 @@ async def test_where_there_is_no_other_process_the_nodes_that_are_well_go_on(
 async def test_with_another_process_all_drain_together(run: Callable[[Site], asyncio.Task[None]]) -> None:
     site = Site("a", "b")
     site.others = [entry("other")]
-    async with asyncio.timeout(SECONDS):
+    async with asyncio.timeout(PATIENCE):
         running = run(site)
         await site.heartbeats(2)
         site.threads[0].failure = "it stands still"
@@ -142,7 +146,7 @@ async def test_with_another_process_all_drain_together(run: Callable[[Site], asy
 @pytest.mark.parametrize("names", ["a", "ab"])
 async def test_where_no_node_is_well_the_process_ends(names: str, run: Callable[[Site], asyncio.Task[None]]) -> None:
     site = Site(*names)
-    async with asyncio.timeout(SECONDS):
+    async with asyncio.timeout(PATIENCE):
         running = run(site)
         await site.heartbeats(2)
         for thread in site.threads:
@@ -153,13 +157,76 @@ async def test_where_no_node_is_well_the_process_ends(names: str, run: Callable[
 
 async def test_a_process_that_waits_for_another_can_be_stopped(run: Callable[[Site], asyncio.Task[None]]) -> None:
     site = Site("a", "b")
-    async with asyncio.timeout(SECONDS):
+    async with asyncio.timeout(PATIENCE):
         running = run(site)
         site.threads[0].failure = "it stands still"
         await site.heartbeats(5)
         site.stop.set()
-        with pytest.raises(Unavailable):
-            await running
+        await running
+    assert site.entries == {}
+
+
+async def test_a_process_that_was_asked_to_end_ends_well_whatever_fails_meanwhile(
+    run: Callable[[Site], asyncio.Task[None]],
+) -> None:
+    site = Site("a", "b")
+    site.others = [entry("other")]
+    async with asyncio.timeout(PATIENCE):
+        running = run(site)
+        await site.heartbeats(2)
+        site.stop.set()
+        await site.heartbeats(5)
+        site.threads[0].failure = "it stands still"
+        await site.heartbeats(5)
+        for thread in site.threads:
+            thread.peers = 0
+        await running
+
+
+class Clock:
+    """That of the process."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+        self.reads = 0
+
+    def monotonic(self) -> float:
+        self.reads += 1
+        return self.now
+
+    async def passes(self, seconds: float) -> None:
+        """At once; and it has been read again since."""
+        self.now += seconds
+        reads = self.reads
+        await until(lambda: self.reads > reads + 1)
+
+
+async def test_to_wait_for_redis_is_not_to_stand_still(
+    run: Callable[[Site], asyncio.Task[None]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock, site = Clock(), Site("a", "b")
+    monkeypatch.setattr(process, "time", clock)
+    is_hanging, goes_on = asyncio.Event(), asyncio.Event()
+
+    async def hangs() -> None:
+        is_hanging.set()
+        await goes_on.wait()
+
+    async with asyncio.timeout(PATIENCE):
+        running = run(site)
+        await site.heartbeats(2)
+        site.threads[0].beats = [hangs]
+        await is_hanging.wait()
+        for _ in range(5):
+            await clock.passes(GONE_AFTER - 0.1)
+        goes_on.set()
+        await site.heartbeats(2)
+        assert [thread.was_away_at for thread in site.threads] == [[], []]
+        clock.now += GONE_AFTER + 0.1
+        await until(lambda: site.threads[1].was_away_at)
+        assert [thread.was_away_at for thread in site.threads] == [[clock.now], [clock.now]]
+        site.stop.set()
+        await running
 
 
 async def test_what_one_node_does_after_a_heartbeat_ends_before_the_next_though_another_fails(
@@ -176,7 +243,7 @@ async def test_what_one_node_does_after_a_heartbeat_ends_before_the_next_though_
         await goes_on.wait()
         has_ended.set()
 
-    async with asyncio.timeout(SECONDS):
+    async with asyncio.timeout(PATIENCE):
         running = run(site)
         await site.heartbeats(2)
         site.threads[0].beats, site.threads[1].beats = [fails], [is_slow]

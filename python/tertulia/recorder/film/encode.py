@@ -16,6 +16,7 @@ from av.video.frame import PictureType
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
 from av.video.stream import VideoStream
 
+from tertulia.process.cores import cores
 from tertulia.recorder.film.format import (
     FPS,
     FRAME_TIME,
@@ -59,7 +60,7 @@ def video_encoder(available: Iterable[str] = av.codecs_available) -> str:
 
 def threads() -> int:
     """For the encoder: one core is left to what else runs here, where there is more than one."""
-    return max(1, min(MOST_THREADS, len(os.sched_getaffinity(0)) - 1))
+    return max(1, min(MOST_THREADS, int(cores()) - 1))
 
 
 @contextmanager

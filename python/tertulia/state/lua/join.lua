@@ -1,13 +1,14 @@
 -- Take a seat: a new one, that of another connection of the same user, or one's own after a lost connection.
 -- needs: room, iso
--- args: user, new, returning, limit (number), entry, admitted (number)
+-- args: user, new, returning, limit (number), counted, entry, admitted (number)
 -- args: region, node, session, was_open, recording, incarnation, removals, record
--- `limit`: how many others may be there, -1 for any number. `was_open`: '1' if SQL knew `session` to be open, '' if it
+-- `limit`: how many others may be there, -1 for any number. `counted`: '' if who has no seat has to be counted among the
+-- people of their tenant first, else '1'. `was_open`: '1' if SQL knew `session` to be open, '' if it
 -- begins; `removals`: those from it, as SQL knew them; `record`: the room's, for a state that has none.
 -- `entry`: 'open'; or 'waits', 'locked' for who has no seat and was not admitted by a host; or 'closed' for who has no
 -- seat and was not made a host.
 -- Returns 'joined', the participant, the one replaced or '', resumed, first, the room's hash and the others; or 'void'
--- (removed since the admission), 'full', 'waits', 'locked', 'closed'.
+-- (removed since the admission), 'full', 'waits', 'locked', 'closed', 'uncounted'.
 
 local first = not intact()
 if first then forget_removals(session) end
@@ -24,6 +25,7 @@ for i = 1, #all, 2 do
   if all[i] == user then old = all[i + 1] else others[#others + 1] = all[i + 1] end
 end
 if not old and limit >= 0 and #others >= limit then return {'full'} end
+if not old and counted == '' then return {'uncounted'} end
 if first then
   create(region, node, session, recording, incarnation)
   if was_open ~= '' then redis.call('HSET', room, 'sessionUnread', 'true') end

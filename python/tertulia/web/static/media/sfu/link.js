@@ -19,6 +19,11 @@ const FIRST_VIDEO_SLOTS = 6;
 const SPARE_SLOTS = 2;
 /** What browsers make by default. */
 const CERTIFICATE = { name: "ECDSA", namedCurve: "P-256" };
+/**
+ * Errors that leave an offer under way as it is: two are about one track or m-line, and what this client said was taken;
+ * after `dtls` the connection is closed; where the SFU is unreachable, another one follows, or the offer is late.
+ */
+const SPARES_THE_OFFER = new Set(["no_common_codec", "declined", "dtls", "unreachable"]);
 /** A view that was not sent yet: the SFU chooses by itself. */
 const NO_VIEW = "[]";
 
@@ -266,9 +271,7 @@ export class SfuLink extends Emitter {
     const connection = this.#from(transportId);
     if (!connection) return;
     console.warn("SFU:", code, message);
-    // The first two are about one track or m-line: what this client said was taken. Right after the third the connection
-    // is closed.
-    if (code !== "no_common_codec" && code !== "declined" && code !== "dtls") connection.receiveError(code);
+    if (!SPARES_THE_OFFER.has(code)) connection.receiveError(code);
   }
 
   /** @param {RTCCertificate[]} certificates of the next connection; none: the browser makes one */
