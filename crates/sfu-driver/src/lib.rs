@@ -21,6 +21,7 @@ mod paths;
 mod reader;
 mod recording;
 mod rooms;
+mod scheduling;
 mod sockets;
 mod stats;
 mod streams;
