@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from typing import Any, Final, NoReturn
 
@@ -11,6 +12,12 @@ MAX_DEPTH: Final = 32
 
 _MAX_DIGITS: Final = 40
 """Of an integer: no field needs more, and Python takes quadratic time to read very long ones."""
+_ENOUGH: Final = 400
+"""The first digits of an integer of which no more have to be read: it is beyond a double's range."""
+MAX_PARTS: Final = 5_000
+"""Lists, objects, strings and other values in a call: each becomes an object of Python's. No call needs 1,000, but for
+a candidate of 4,096 characters that is full of them."""
+_MANY: Final = re.compile(rb'(?:[^"\[{,]*+(?:"[^"\\]*+(?:\\.[^"\\]*+)*+"|[\[{,])){%d}' % (MAX_PARTS + 1), re.DOTALL)
 _EXACT: Final = 2.0**53
 """Below this ``5.0`` is the whole number 5, as in JSON Schema."""
 
@@ -52,6 +59,13 @@ def parts_of(text: bytes) -> int:
     return text.count(b",") + text.count(b"[") + text.count(b"{")
 
 
+def has_many_parts(text: bytes) -> bool:
+    """Whether there are more than MAX_PARTS, unread; marks in strings do not count. Takes 2 ms for 256 KiB."""
+    if len(text) <= MAX_PARTS or parts_of(text) + text.count(b'"') // 2 <= MAX_PARTS:
+        return False
+    return _MANY.match(text) is not None
+
+
 def check_depth(value: object) -> None:
     """Raises TooDeep: ``value`` has more than MAX_DEPTH levels of objects and lists."""
     for _ in levels(value):
@@ -87,7 +101,7 @@ def _number(text: str) -> int | float:
 
 
 def _integer(digits: str) -> int | float:
-    return int(digits) if len(digits) <= _MAX_DIGITS else float(digits)
+    return int(digits) if len(digits) <= _MAX_DIGITS else float(digits[:_ENOUGH])
 
 
 def _refuse_constant(name: str) -> NoReturn:

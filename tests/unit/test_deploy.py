@@ -56,6 +56,13 @@ def test_a_unit_takes_what_its_service_does_not_need_from_it(unit: Path) -> None
     assert found["Type"] == "notify"
 
 
+def test_media_goes_before_signaling_and_signaling_before_films() -> None:
+    usual = "100"  # of systemd.resource-control(5)
+    weights = {unit.stem: int(settings(unit).get("CPUWeight", usual)) for unit in UNITS}
+    assert sorted(weights, key=weights.__getitem__) == ["tertulia-recorder", "tertulia-web", "tertulia-sfu"]
+    assert len(set(weights.values())) == len(weights)
+
+
 def test_there_is_a_unit_for_each_service() -> None:
     assert [unit.stem for unit in UNITS] == ["tertulia-recorder", "tertulia-sfu", "tertulia-web"]
 

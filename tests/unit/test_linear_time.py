@@ -72,6 +72,8 @@ CASES: dict[str, Callable[[int], Callable[[], Any]]] = {
     "sign-in: a query of percent signs": lambda n: lambda: come_back(b"state=" + b"%" * n),
     "plain: brackets": lambda n: lambda: frames.parse(b'{"event":' + b"[" * n),
     "plain: shallow lists": lambda n: lambda: frames.parse(b'{"event":"x","payload":[' + b"[]," * n + b"0]}"),
+    "plain: numbers too large": lambda n: lambda: frames.parse(b'{"event":"x","payload":[' + b"1e999," * n + b"0]}"),
+    "plain: commas in a string": lambda n: lambda: frames.parse(b'{"event":"x","payload":"' + rb",\\" * n + b'"}'),
     "plain: escapes": lambda n: lambda: frames.parse(b'{"event":"' + rb"\ud800" * n + b'"}'),
     "plain: keys": lambda n: lambda: frames.parse(b"{" + b'"a":1,' * n + b'"event":"x"}'),
     "plain: digits": lambda n: lambda: frames.parse(b'{"event":"x","id":' + b"9" * n + b"}"),
@@ -103,6 +105,13 @@ CASES: dict[str, Callable[[int], Callable[[], Any]]] = {
     "SignalR: JSON strings": lambda n: lambda: handshake.JSON.decode(CALL + b'"\t",' * n + b"0]}"),
     "SignalR: JSON strings that are no items": lambda n: (
         lambda: handshake.JSON.decode(b'{"type":2,"invocationId":"1","item":1' + b',"\t":"\t"' * n + b"}")
+    ),
+    "SignalR: JSON strings side by side": lambda n: lambda: handshake.JSON.decode(CALL + b'""' * n),
+    "SignalR: JSON lists": lambda n: lambda: handshake.JSON.decode(CALL + b"[]," * n + b"0]}"),
+    "SignalR: JSON commas in a string": lambda n: lambda: handshake.JSON.decode(CALL + b'"' + rb",\\" * n + b'"]}'),
+    "SignalR: JSON neither strings nor brackets": lambda n: lambda: handshake.JSON.decode(CALL + b":" * n),
+    "SignalR: MessagePack lists": lambda n: (
+        lambda: handshake.MESSAGEPACK.decode(b"\x96\x01\x80\xc0\xa1a\xdd" + n.to_bytes(4) + b"\x90" * n + b"\x90")
     ),
     "SignalR: beyond the rate, JSON": lambda n: lambda: handshake.JSON.skim(CALL + b'"\t' + b'",' * n + b"0]}"),
     "SignalR: beyond the rate, MessagePack": lambda n: (

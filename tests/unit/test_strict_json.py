@@ -1,3 +1,4 @@
+import json
 from typing import Any
 
 import pytest
@@ -5,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tertulia import strict_json
-from tertulia.strict_json import MAX_DEPTH, TooDeep, check_depth, levels
+from tertulia.strict_json import MAX_DEPTH, MAX_PARTS, TooDeep, check_depth, has_many_parts, levels
 
 
 @pytest.mark.parametrize("within", ["[]", "{}"])
@@ -46,6 +47,16 @@ def test_what_is_no_json_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r".") as refused:
         strict_json.loads(text)
     assert not isinstance(refused.value, TooDeep)
+
+
+@pytest.mark.parametrize("much", ["[]", '""', "1", "{}", '"\\\\"', '"]\\",\\\\"'])
+def test_values_are_counted_that_are_there_and_not_what_is_in_texts(much: str) -> None:
+    """Each unit is one value, and the comma before it another at the most."""
+    few, many = (f"[{','.join([much] * count)}]".encode() for count in (MAX_PARTS // 2 - 1, MAX_PARTS + 2))
+    assert not has_many_parts(few + b" " * MAX_PARTS)
+    assert has_many_parts(many)
+    assert has_many_parts(many.replace(b"]", b"]" * 20))
+    assert not has_many_parts(json.dumps([many.decode()]).encode())
 
 
 @given(st.recursive(st.integers(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=30))

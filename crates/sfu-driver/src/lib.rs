@@ -22,6 +22,7 @@ mod pace;
 mod paths;
 mod reader;
 mod recording;
+mod scheduling;
 mod sockets;
 mod stats;
 mod streams;

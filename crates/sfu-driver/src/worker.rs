@@ -23,6 +23,7 @@ use crate::hosted::HostedShard;
 use crate::pace::Pace;
 use crate::reader::{Reader, Readings};
 use crate::recording::{EndReason, Queue, Trouble};
+use crate::scheduling::{self, SLICE};
 use crate::sockets::Sockets;
 use crate::stats::Counters;
 use crate::streams::Streams;
@@ -160,6 +161,7 @@ impl Worker {
     /// # Errors
     /// The poll failed, or the shard panics again and again. [`Event::Failed`] has told so.
     pub(crate) fn run(mut self) -> io::Result<()> {
+        scheduling::want(SLICE);
         let outcome = self.turn_until_stopped();
         if let Err(e) = &outcome {
             self.hosted.tell(Event::Failed(e.to_string()));

@@ -20,6 +20,8 @@ from tertulia.signalr.messages import (
 
 UNREADABLE_RESULT: Final = "The result cannot be read."
 """The error of a Completion that has one of those."""
+TOO_MANY_VALUES: Final = "A message has too many values."
+"""Why the connection ends if it cannot be told which call alone is to be refused for that."""
 
 
 class HubProtocol(Protocol):

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import ClassVar, Final, NoReturn
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from tertulia.signalr.encoding import Head, checked, headed
+from tertulia.signalr.encoding import TOO_MANY_VALUES, Head, checked, headed
 from tertulia.signalr.errors import ProtocolError
 from tertulia.signalr.framing import RECORD_SEPARATOR, RecordFramer
+from tertulia.signalr.json_text import has_many_parts, parts_of, shallow
 from tertulia.signalr.messages import UNREAD, UNREADABLE, Invocation, Message, Unread, Unreadable
 
 _decoder: Final = msgspec.json.Decoder(Message)
@@ -24,16 +24,13 @@ class _Envelope(msgspec.Struct):
 
 _envelope: Final = msgspec.json.Decoder(_Envelope)
 KNOWN: Final = range(1, 10)
-_LEVELS: Final = 2
-"""Of nesting that are kept of what cannot be read: the message, and its arguments and headers, empty."""
-_TOKEN: Final = re.compile(rb'"(?:[^"\\]|\\.)*+"?|[\[{]+|[\]}]+', re.DOTALL)
-"""A string, or brackets that open or close. A string without an end matches too, so that nothing is scanned twice."""
 _MARKS: Final = (b"[", b"{", b"]", b"}", b",", b'"')
 MAX_SKIPPED: Final = 5_000
 """Of these in a message that is skimmed: so many are skipped at once, a long text too."""
-_string: Final = msgspec.json.Decoder(str)
 _MAX_DIGITS: Final = 40
 """Of an integer: Python takes quadratic time to read very long ones."""
+_ENOUGH: Final = 400
+"""The first digits of an integer of which no more have to be read: it is beyond a double's range."""
 
 
 class _Head(msgspec.Struct, rename="camel"):
@@ -64,6 +61,8 @@ class JsonProtocol:
 
     def decode(self, payload: bytes) -> Message | None:
         """A message; None for a type that is not known. Raises ProtocolError."""
+        if has_many_parts(payload):
+            return None if self._of_the_future(payload) else _of_head(payload, UNREADABLE, TOO_MANY_VALUES)
         try:
             return checked(_decoder.decode(payload))
         except msgspec.ValidationError as error:
@@ -85,7 +84,7 @@ class JsonProtocol:
 
     def parts_of(self, payload: bytes) -> int:
         """How many lists and objects, and values in them, there may be in it, counted unread."""
-        return sum(map(payload.count, (b"[", b"{", b",")))
+        return parts_of(payload)
 
     @staticmethod
     def _of_the_future(payload: bytes) -> bool:
@@ -103,13 +102,14 @@ class JsonProtocol:
 def _of_head(payload: bytes, mark: Unreadable | Unread, cause: str) -> Message:
     """A call, an item or a result that is to be refused alone, since only its content cannot be read, such as half of a
     surrogate pair, too large a number, or what is no JSON. Raises ProtocolError: it is none of these."""
-    try:
-        message = _headed(_head.decode(_shallow(payload)), mark)
-    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
-        message = None
-    if message is None:
-        raise ProtocolError(cause)
-    return message
+    for head_of in (_head.decode, lambda payload: _head.decode(shallow(payload))):
+        try:
+            message = _headed(head_of(payload), mark)
+        except (msgspec.MsgspecError, RecursionError, ValueError):
+            continue
+        if message is not None:
+            return message
+    raise ProtocolError(cause)
 
 
 def _with_arguments(message: Message, payload: bytes) -> Message:
@@ -128,7 +128,7 @@ def _with_arguments(message: Message, payload: bytes) -> Message:
 
 
 def _integer(digits: str) -> int | float:
-    return int(digits) if len(digits) <= _MAX_DIGITS else float(digits)
+    return int(digits) if len(digits) <= _MAX_DIGITS else float(digits[:_ENOUGH])
 
 
 def _refuse_constant(name: str) -> NoReturn:
@@ -142,33 +142,3 @@ def _headed(head: _Head, mark: Unreadable | Unread) -> Message | None:
         raise ProtocolError("The 'error' and 'result' properties are mutually exclusive.")
     has_content = content is not UNSET or error is not None
     return headed(Head(head.type, head.invocation_id, head.target, has_content, error), mark)
-
-
-def _shallow(payload: bytes) -> bytes:
-    """``payload`` with all that is nested ``_LEVELS`` deep left empty, and ``null`` for strings outside of it that are
-    none. Takes linear time, and no recursion."""
-    kept = []
-    depth = begin = 0
-    for token in _TOKEN.finditer(payload):
-        start, end = token.span()
-        before = depth
-        if payload[start] in b"[{":
-            depth += end - start
-            if before < _LEVELS <= depth:
-                kept.append(payload[begin : start + _LEVELS - before])
-        elif payload[start] in b"]}":
-            depth -= end - start
-            if depth < _LEVELS <= before:
-                begin = start + before - _LEVELS
-        elif depth < _LEVELS and not _is_string(token[0]):
-            kept += payload[begin:start], b"null"
-            begin = end
-    return b"".join((*kept, payload[begin:] if depth < _LEVELS else b""))
-
-
-def _is_string(token: bytes) -> bool:
-    try:
-        _string.decode(token)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
-        return False
-    return True

@@ -8,6 +8,8 @@ UNCOUNTED: Final = 96
 """Octets of a message, as nearly all calls have them, in which each counts: there are not many."""
 MAX_COUNTED: Final = 1_000
 """Items that are counted one by one; behind them each octet may be one."""
+MAX_PARTS: Final = 5_000
+"""Lists, maps and other values in a message that is read: each becomes an object of Python's."""
 _SIZES: Final = bytes(
     (
         *[1] * 0xA0,

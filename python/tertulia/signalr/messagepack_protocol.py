@@ -10,10 +10,10 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from tertulia.signalr import messages as m
-from tertulia.signalr.encoding import Head, checked, headed
+from tertulia.signalr.encoding import TOO_MANY_VALUES, Head, checked, headed
 from tertulia.signalr.errors import ProtocolError
 from tertulia.signalr.framing import LengthFramer, with_length
-from tertulia.signalr.messagepack_items import next_item, pairs_at, parts_of
+from tertulia.signalr.messagepack_items import MAX_PARTS, next_item, pairs_at, parts_of
 
 ERROR, VOID, RESULT = 1, 2, 3
 """A Completion's ResultKind."""
@@ -95,6 +95,8 @@ class MessagePackProtocol:
 
     def decode(self, payload: bytes) -> m.Message | None:
         """A message; None for a type that is not known. Raises ProtocolError."""
+        if len(payload) > MAX_PARTS and parts_of(payload) > MAX_PARTS:
+            return _of_many_values(payload)
         try:
             return checked(_message(_decoder.decode(payload)))
         except msgspec.ValidationError as error:
@@ -152,6 +154,20 @@ def _of_head(payload: bytes, mark: m.Unreadable | m.Unread, cause: str) -> m.Mes
         raise ProtocolError(cause) from error
     if message is None:
         raise ProtocolError(cause)
+    return message
+
+
+def _of_many_values(payload: bytes) -> m.Message | None:
+    """The same of a message that has more than MAX_PARTS; None: its type is not known. Raises ProtocolError."""
+    try:
+        head = _head(payload)
+    except _UNREADABLE as error:
+        raise ProtocolError(TOO_MANY_VALUES) from error
+    if head.kind > KNOWN[-1]:
+        return None
+    message = headed(head, m.UNREADABLE)
+    if message is None:
+        raise ProtocolError(TOO_MANY_VALUES)
     return message
 
 

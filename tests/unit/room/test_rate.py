@@ -37,12 +37,27 @@ def admitted(rate: Rate, cost: int, seconds: float) -> int:
 def test_a_call_counts_for_those_who_hear_of_it() -> None:
     assert set(CALLS) >= TO_ALL
     assert [cost_of("SendChat", members) for members in (2, 9, 10, 100, 1000)] == [1, 1, 2, 11, 101]
-    assert [cost_of(event, 1000) for event in ("UpdateState", "RaiseHand")] == [21, 21]
+    assert [cost_of(event, 1000) for event in ("UpdateState", "RaiseHand")] == [21, 40]
     assert [cost_of("UpdateState", members) for members in (49, 50, 500)] == [1, 2, 11]
     others = ("KeepAlive", "SendIceCandidate", "SetView", "NoSuchCall")
     assert [cost_of(event, 1000) for event in others] == [1, 1, 4, 1]
     assert [cost_of("LeaveRoom", members) for members in (2, 1000)] == [1, 101]
     assert [cost_of_seat(members) for members in (2, 100, 1000)] == [25, 45, 225]
+
+
+def test_a_hand_goes_up_and_down_as_often_as_people_raise_one() -> None:
+    """As a connection counts it: the frame, then what the call costs beside."""
+
+    def raised(seconds: float) -> int:
+        rate, hands = new_rate(), 0
+        for step in range(int(seconds * 1000)):
+            if rate.call(step / 1000, cost_of_bytes(60)) is Verdict.ADMIT:
+                rate.charge(cost_of("RaiseHand", 4) - 1)
+                hands += 1
+        return hands
+
+    assert raised(0.1) in (25, 26)
+    assert raised(10) in (75, 76)
 
 
 def test_whatever_was_called_a_keep_alive_is_admitted() -> None:

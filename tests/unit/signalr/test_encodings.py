@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+import sys
 from typing import Any
 
+import msgspec
 import pytest
 from msgspec import UNSET
+from msgspec.structs import replace
 
 from tertulia import strict_json
 from tertulia.signalr.encoding import UNREADABLE_RESULT, HubProtocol
@@ -288,7 +291,8 @@ DEEP = 20_000
     [("[", "]"), ('{"a":', "}"), ("[0,", "]"), ('["]",{"}\\"":[', "]}]"), ("[[[[[[[", "]]]]]]]")],
 )
 def test_json_that_is_nested_too_deep(opened: str, closed: str) -> None:
-    deep = f"{opened * DEEP}1{closed * DEEP}"
+    levels = sys.getrecursionlimit()
+    deep = f"{opened * levels}1{closed * levels}"
     for arguments in (f"[{deep}]", f"[1,{deep},2]", f"[{deep},{deep}]", deep if opened[0] == "[" else f"[{deep}]"):
         first = f'{{"arguments":{arguments},"invocationId":"7","streamIds":["8"],"target":"]","type":1}}'
         last = f'{{"type":4,"headers":{{"a":"["}},"target":"a","invocationId":"7","arguments":{arguments}}}'
@@ -417,6 +421,58 @@ def test_many_parts_are_never_counted_as_fewer(message: Invocation, protocol: Hu
 )
 def test_parts_that_only_messagepack_has_are_counted_too(item: str, least: int) -> None:
     assert MESSAGEPACK.parts_of(bytes.fromhex("960180c0a161dc03e8" + item * 1000)) >= least
+
+
+@pytest.mark.parametrize("protocol", [JSON, MESSAGEPACK])
+@pytest.mark.parametrize("message", MANY.values(), ids=MANY.keys())
+def test_a_call_of_more_values_than_any_has_fails_alone_and_unread(message: Invocation, protocol: HubProtocol) -> None:
+    refused = Invocation("a", [UNREADABLE], "7")
+    if protocol is MESSAGEPACK and message.headers:
+        with pytest.raises(ProtocolError, match="too many values"):  # they are in front of what names the call
+            protocol.decode(payload_of(replace(message, invocation_id="7"), protocol))
+    else:
+        assert protocol.decode(payload_of(replace(message, invocation_id="7"), protocol)) == refused
+
+
+@pytest.mark.parametrize(
+    "argument",
+    [
+        ",[{" * 80_000,
+        [[1] * 4_900],
+        [["x"] * 2_400],
+        [[]] * 2_400,
+        {str(n): 1 for n in range(800)},
+        ['"' * 40_000, ",\\" * 40_000],
+    ],
+)
+@pytest.mark.parametrize("protocol", [JSON, MESSAGEPACK])
+def test_a_call_of_few_values_is_read_however_long_it_is(argument: Any, protocol: HubProtocol) -> None:
+    call = Invocation("a", [argument], "7")
+    assert protocol.decode(payload_of(call, protocol)) == call
+
+
+@pytest.mark.parametrize("protocol", [JSON, MESSAGEPACK])
+def test_other_messages_of_many_values(protocol: HubProtocol) -> None:
+    many = [1] * 6_000
+    assert protocol.decode(payload_of(StreamItem("1", many), protocol)) == StreamItem("1", UNREADABLE)
+    failed = Completion("1", error=UNREADABLE_RESULT)
+    assert protocol.decode(payload_of(Completion("1", many), protocol)) == failed
+    later, ping = (
+        [f'{{"type":{kind},"more":{many}}}'.encode() for kind in (10, 6)]
+        if protocol is JSON
+        else [msgspec.msgpack.encode([kind, many]) for kind in (10, 6)]
+    )
+    assert protocol.decode(later) is None
+    with pytest.raises(ProtocolError, match="too many values"):
+        protocol.decode(ping)
+
+
+@pytest.mark.parametrize("much", ['""', "[]", '"a",[', '"a"]'])
+def test_what_is_no_json_and_has_many_values_ends_the_connection(much: str) -> None:
+    with pytest.raises(ProtocolError):
+        JSON.decode(b'{"type":1,"target":"a","invocationId":"7","arguments":[' + much.encode() * 20_000)
+    few = b'{"type":1,"target":"a","invocationId":"7","arguments":[' + b'""' * 4_000 + b"]}"
+    assert JSON.decode(few) == Invocation("a", [UNREADABLE], "7")
 
 
 def test_what_says_that_it_is_longer_than_its_message_ends_it() -> None:

@@ -1,5 +1,7 @@
 use super::*;
 use crate::handle::{MAX_COMMANDS, MAX_REFUSED};
+#[cfg(target_os = "linux")]
+use crate::scheduling::{SLICE, attributes};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use sfu::{Body, CloseReason, PeerId, Recipient, RefusalCode, RoomId, TransportState};
 use std::sync::mpsc;
@@ -284,6 +286,21 @@ fn what_was_read_keeps_neither_commands_nor_the_stop_waiting() {
     stopping.wait().unwrap();
     let last = answers(&driver.drain(usize::MAX));
     assert!(last <= OFFERS / 4, "{last} answers before the stop");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_media_thread_wants_a_core_for_a_moment_at_a_time() {
+    let driver = started(1);
+    let (tell, told) = mpsc::channel();
+    let ours = attributes().unwrap();
+    driver.workers[0].call(move || tell.send(attributes().unwrap()).unwrap());
+    let its = told.recv_timeout(PATIENCE).unwrap();
+    // Zero: Linux before 6.12.
+    assert_eq!(
+        its.sched_runtime,
+        SLICE.as_nanos() as u64 * u64::from(ours.sched_runtime > 0)
+    );
 }
 
 #[test]

@@ -10,6 +10,7 @@ use str0m::crypto::from_feature_flags;
 use str0m::media::MediaKind::{Audio, Video};
 
 use crate::support::World;
+use crate::support::mail::{Letter, sent_by_now};
 use crate::support::old_dtls::{self, Key};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -83,6 +84,44 @@ fn handshakes_wait_until_there_is_time() {
     });
     world.clients[ben].cut = true;
     assert_eq!(feed(&mut world, ben), 16, "one packet each time, and not too many wait");
+}
+
+#[test]
+fn media_is_forwarded_between_any_two_steps_of_a_handshake() {
+    let mut world = World::new(112);
+    let [ana, ben] = ["ana", "ben"].map(|name| world.join(name));
+    world.run_until(5 * SECOND, "media", |world| {
+        world.clients[ben].got_from(Audio, ana) > 20
+    });
+    let eve = world.add("eve", false);
+    world.clients[eve].add_track(Audio);
+    world.offer(eve);
+    let [speaker, listener, hostile] = [ana, ben, eve].map(|index| world.clients[index].address);
+    world.run_until(5 * SECOND, "the server's flight", |world| {
+        world.sent_to.get(&hostile).is_some_and(|(_, others)| *others > 0)
+    });
+    for number in 0..16 {
+        let packet = [22, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, number];
+        world.shard.receive(world.now, Transport::Udp, hostile, &packet);
+    }
+    let mut steps = 0;
+    while world.shard.has_handshakes() {
+        world.now += Duration::from_millis(40);
+        let now = world.now;
+        world.clients[ana].tick(now);
+        for (transport, _, contents) in world.clients[ana].take_packets() {
+            world.shard.receive(now, transport, speaker, &contents);
+        }
+        let letters = sent_by_now(&mut world.shard, now);
+        let is_media = |letter: &Letter| letter.destination == listener && letter.contents[0] >> 6 == 2;
+        assert!(letters.iter().any(is_media), "before step {steps}");
+        assert!(
+            world.shard.shake_hands(now),
+            "what came has not gone on with the handshake"
+        );
+        steps += 1;
+    }
+    assert!(steps >= 16, "{steps} steps");
 }
 
 #[test]

@@ -19,7 +19,7 @@ from tertulia.contract.fields import Wire
 from tertulia.errors import FieldError, Invalid, Malformed, TertuliaError
 from tertulia.hub.refusal import refusal
 from tertulia.room.events import Event
-from tertulia.strict_json import MAX_DEPTH
+from tertulia.strict_json import MAX_DEPTH, MAX_PARTS
 from tertulia.validation import has_bad_text
 
 MAX_FRAME: Final = 256 * 1024
@@ -109,6 +109,8 @@ def parse(data: bytes) -> Call | Unreadable:
             data.decode()
         except UnicodeDecodeError as e:
             raise BadText from e
+    if strict_json.has_many_parts(data):
+        return Unreadable(_head(data).id, Malformed(f"the frame has more than {MAX_PARTS} values"))
     if _has_few_brackets(data):
         try:
             frame = _frames.decode(data)
@@ -126,6 +128,10 @@ def head_of(data: bytes) -> Head:
     Nothing in it: there is none, or it would take too long to find."""
     if len(data) > MAX_SKIMMED and not (_has_few_brackets(data) and data.count(b",") <= MAX_COMMAS):
         return _NO_HEAD
+    return _head(data)
+
+
+def _head(data: bytes) -> Head:
     try:
         head = _heads.decode(data)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):

@@ -87,6 +87,7 @@ class SignalRHub:
         try:
             read = arguments.convert(event, payload) or arguments.as_json(payload)
         except arguments.NotJson:
-            self._hub.malformed(client, call, Malformed("the argument is too deep, or has no equivalent in JSON"))
+            why = "the argument is too deep, has too many values, or has no equivalent in JSON"
+            self._hub.malformed(client, call, Malformed(why))
         else:
             self._hub.call(client, call, event, read)

@@ -113,6 +113,23 @@ def test_escapes_that_are_harmless() -> None:
     assert call.payload == SendOffer(target_user_id="x", sdp="\u00e9 \U0001f600")
 
 
+@pytest.mark.parametrize("much", ["[]", "1", '{"a":{}}', '"x"', "1e999", '"\\ud800"'])
+@pytest.mark.parametrize("event", ["KeepAlive", "SendOffer", "Nothing"])
+def test_a_call_of_more_values_than_any_has_is_malformed_and_unread(event: str, much: str) -> None:
+    data = f'{{"event":"{event}","payload":[{",".join([much] * 5_001)}],"id":7}}'
+    call = frames.parse(data.encode())
+    assert isinstance(call, frames.Unreadable)
+    assert str(call.error) == "the frame has more than 5000 values"
+    assert call.id == (None if "ud800" in much else 7)
+
+
+def test_an_sdp_is_one_value_whatever_is_in_it() -> None:
+    sdp = "v=0\r\n" + ',[{"' * 49_000
+    frame = {"event": "SendOffer", "payload": {"targetUserId": USER, "sdp": sdp}, "id": 7}
+    call = _read(json.dumps(frame).encode())
+    assert (call.id, call.event) == (7, "SendOffer")
+
+
 def test_many_brackets_within_the_depth() -> None:
     candidate = {str(n): [[n]] for n in range(50)}
     frame = {"event": "SendIceCandidate", "payload": {"targetUserId": "x", "candidate": candidate}}

@@ -14,8 +14,13 @@ pub(crate) struct Letter {
 
 /// All that a shard sends now, with all the time that it needs.
 pub(crate) fn sent(shard: &mut Shard, now: Instant) -> Vec<Letter> {
-    let mut mail = Mail::default();
     while shard.shake_hands(now) {}
+    sent_by_now(shard, now)
+}
+
+/// What a shard sends now without going on with handshakes.
+pub(crate) fn sent_by_now(shard: &mut Shard, now: Instant) -> Vec<Letter> {
+    let mut mail = Mail::default();
     while shard.send(now, &mut mail) {}
     mail.letters
 }
