@@ -234,8 +234,9 @@ export class SfuConnection extends Emitter {
 
   /** @param {RTCIceServer[]} iceServers */
   setIceServers(iceServers) {
-    // What it does not name it would change, which browsers refuse.
-    this.#pc.setConfiguration({ iceServers, certificates: this.#certificates, bundlePolicy: "max-bundle" });
+    // What it does not name it would change, which browsers refuse, or would undo what somebody has set besides us.
+    const kept = { ...this.#pc.getConfiguration(), certificates: this.#certificates };
+    this.#pc.setConfiguration({ ...kept, iceServers, bundlePolicy: "max-bundle" });
   }
 
   close() {
