@@ -25,11 +25,17 @@ WebSocket.prototype.send = function (data) {
   if (typeof data === "string" && data.includes('"JoinRoom"')) window.joinedAt ??= performance.now();
   return send.call(this, data);
 };
+const look = (video) => requestAnimationFrame((now) => {
+  if (video.closest(".tile.has-picture")) window.frameAt ??= now;
+  else look(video);
+});
 const onFrame = HTMLVideoElement.prototype.requestVideoFrameCallback;
 HTMLVideoElement.prototype.requestVideoFrameCallback = function (callback) {
   return onFrame.call(this, (now, frame) => {
-    const received = frame.receiveTime !== undefined;
-    if (received && !this.classList.contains("mirrored")) window.frameAt ??= frame.presentationTime;
+    if (frame.receiveTime !== undefined && window.decodedAt === undefined) {
+      window.decodedAt = frame.receiveTime + (frame.processingDuration ?? 0) * 1000;
+      look(this);
+    }
     callback(now, frame);
   });
 };
@@ -37,8 +43,8 @@ setInterval(() => {
   if (window.connections?.some((c) => c.connectionState === "connected")) window.connectedAt ??= performance.now();
 }, 5);
 """
-"""Takes the times at which JoinRoom is sent, the connection stands, and the first picture of another person is
-presented, which is after it was decoded."""
+"""Takes the times at which JoinRoom is sent, the connection stands, and the first picture of another person is decoded,
+which the page plays, and is in a tile: its tile has been drawn by the frame before."""
 
 
 @dataclass(frozen=True)
@@ -46,12 +52,14 @@ class Join:
     """Milliseconds since JoinRoom was sent."""
 
     connected: float
+    decoded: float
     first_frame: float
 
     @property
     def behind(self) -> float:
-        """How much later than the connection the first picture was; the page may have been told of it later still."""
-        return self.first_frame - self.connected
+        """How much later than the connection the first picture was decoded; the page may have been told of the
+        connection later still."""
+        return self.decoded - self.connected
 
 
 async def measure(joins: int, round_trip: float | None) -> list[Join]:
@@ -97,9 +105,12 @@ async def _join(browser: Browser, link: str) -> Join:
     await person.context.add_init_script(_CLOCK)
     await person.join(link)
     await person.sees("Ana")
-    await person.page.wait_for_function("window.frameAt")
     took: dict[str, Any] = await person.page.evaluate(
-        "({ connected: window.connectedAt - window.joinedAt, first_frame: window.frameAt - window.joinedAt })"
+        """() => ({
+          connected: window.connectedAt - window.joinedAt,
+          decoded: window.decodedAt - window.joinedAt,
+          first_frame: window.frameAt - window.joinedAt,
+        })"""
     )
     await person.leave_as_host()
     await person.close()

@@ -135,11 +135,12 @@ class Hub:
             return Verdict.REFUSE
         return connection.rate.call(time.monotonic(), cost_of_bytes(size))
 
-    def weigh(self, client: Client, parts: int) -> None:
-        """What was admitted may have so many lists and objects, and values in them: counted before it is read, too."""
+    def weigh(self, client: Client, parts: int, inflated: int = 0) -> None:
+        """What was admitted may have so many lists and objects, and values in them, and has so many bytes more than
+        came: counted before it is read, too."""
         connection = self._connections.get(client.id)
         if connection is not None:
-            connection.rate.charge(cost_of_parts(parts))
+            connection.rate.charge(cost_of_parts(parts) + cost_of_bytes(inflated) - 1)
 
     def limited(self, client: Client, call: CallId = NO_CALL, *, is_keep_alive: bool = False) -> None:
         """What a client has sent was not admitted. ``call``: it is to be refused, unless it is a KeepAlive that keeps a

@@ -12,6 +12,7 @@ from picows import WSCloseCode, WSTransport
 
 from tertulia.hub import metrics
 from tertulia.room.outbox import Outbox
+from tertulia.sockets import deflate
 from tertulia.sockets.cork import Cork, Turn
 from tertulia.sockets.guard import Guard
 from tertulia.sockets.upgrade import WebSocketListener
@@ -26,11 +27,17 @@ CLEAN: Final = frozenset({WSCloseCode.NO_INFO, WSCloseCode.OK, WSCloseCode.GOING
 """Close codes with which a client leaves on purpose."""
 _TEXT, _BINARY, _PONG = 0x81, 0x82, 0x8A
 """The first byte of a whole message (RFC 6455, section 5.2)."""
+_DEFLATED = 0x40
+"""The bit of it that says that the message is compressed (RFC 7692, section 6)."""
 
 
-def wire(message: bytes, binary: bool) -> bytes:
-    """A whole, unmasked WebSocket message (RFC 6455, section 5.2): the same bytes for everyone who gets it."""
+def wire(message: bytes, binary: bool, *, deflates: bool = False) -> bytes:
+    """A whole, unmasked WebSocket message (RFC 6455, section 5.2): the same bytes for everyone who gets it.
+    ``deflates``: everyone takes compressed ones."""
     first = _BINARY if binary else _TEXT
+    if deflates and len(message) >= deflate.WORTH:
+        message = deflate.deflated(message)
+        first |= _DEFLATED
     size = len(message)
     if size < 126:
         head = bytes((first, size))

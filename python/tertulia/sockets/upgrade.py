@@ -51,6 +51,11 @@ class WebSocketListener(WSListener):
         return None
 
     @property
+    def deflates(self) -> bool:
+        """Whether messages may be compressed, as the client has offered (RFC 7692)."""
+        return False
+
+    @property
     def caller(self) -> str | None:
         """Who holds the credential that came with the upgrade; None: nobody, or that is not known yet."""
         return None

@@ -27,6 +27,7 @@ from uvicorn.server import ServerState
 
 from tertulia.ids import new_token
 from tertulia.senders import Origins, Proxies
+from tertulia.sockets import deflate
 from tertulia.sockets.guard import Guard
 from tertulia.sockets.lingering import Lingering
 from tertulia.sockets.tcp import enable_keepalive
@@ -144,7 +145,8 @@ class WebSocketProtocol(WSProtocol):  # type: ignore[misc]
 
 def _answered(opened: WebSocketListener | Refusal, request_id: str) -> WSUpgradeResponseWithListener:
     if isinstance(opened, WebSocketListener):
-        response = WSUpgradeResponse.create_101_response({"X-Request-Id": request_id})
+        extensions = {deflate.HEADER: deflate.ACCEPTED} if opened.deflates else {}
+        response = WSUpgradeResponse.create_101_response({"X-Request-Id": request_id, **extensions})
         return WSUpgradeResponseWithListener(response, opened)
     headers = {"Content-Type": "text/plain; charset=utf-8", "X-Request-Id": request_id}
     if opened.retry_after is not None:

@@ -246,8 +246,8 @@ class Worker:
         await self.redis.close()
 
     async def connect(self, **options: Any) -> PlainClient:
-        socket = await connect(f"{self.url}/ws", compression=None, ping_interval=None, max_size=None, **options)
-        return PlainClient(socket)
+        usual: Any = {"compression": None, "ping_interval": None, "max_size": None}
+        return PlainClient(await connect(f"{self.url}/ws", **(usual | options)))
 
 
 class FakeNode:

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { beforeEach, describe, mock, test } from "node:test";
 import { Meeting } from "../../../python/tertulia/web/static/meeting.js";
-import { Emitter } from "../../../python/tertulia/web/static/protocol.js";
+import { Emitter, TertuliaError } from "../../../python/tertulia/web/static/protocol.js";
 import { FakeClock } from "./fake_clock.js";
 import { FakeTrack } from "./fake_media.js";
 import { answerTo, FakePeerConnection, fakeBrowser } from "./fake_peer_connection.js";
@@ -90,28 +90,42 @@ const closed = () => FakePeerConnection.made.map(({ signalingState }) => signali
 function setUp() {
   const local = new FakeLocal();
   const grants = [];
+  /** Whether REST join waits for `give` or `refuse`. */
+  const grant = { isHeld: false, give: () => {}, refuse: (/** @type {Error} */ _) => {} };
   const meeting = new Meeting({
     roomId: "room",
     displayName: "Mia",
     local,
     WebSocket: FakeSocket,
     grant: async () => {
+      if (grant.isHeld) {
+        await new Promise((resolve, reject) => {
+          Object.assign(grant, { give: resolve, refuse: reject });
+        });
+      }
       const expiresAt = new Date(Date.now() + GRANT_MS).toISOString();
-      const grant = {
+      const granted = {
         token: `t${grants.length}`,
         wsUrl: "ws://a",
         iceServers: [{ urls: `turn:${grants.length}` }],
         expiresAt,
       };
-      grants.push(grant);
-      return grant;
+      grants.push(granted);
+      return granted;
     },
   });
   const log = [];
   for (const name of ["state", "tracks", "media", "speakers", "reaction", "muteRequested", "mediaLimited", "end"]) {
     meeting.on(name, (payload) => log.push([name, payload]));
   }
-  return { meeting, local, grants, log, of: (name) => log.filter(([n]) => n === name).map(([, payload]) => payload) };
+  return {
+    meeting,
+    local,
+    grant,
+    grants,
+    log,
+    of: (name) => log.filter(([n]) => n === name).map(([, payload]) => payload),
+  };
 }
 
 /** The SFU answers the latest offer. */
@@ -151,6 +165,31 @@ describe("joining a room with an SFU", () => {
     assert.deepEqual(calls("SendOffer")[0].tracks, { 0: "microphone", 1: "camera" });
     assert.deepEqual(FakePeerConnection.made[0].configuration.iceServers, [{ urls: "turn:0" }]);
     assert.equal(FakePeerConnection.made[0].getTransceivers()[1].sender.track.kind, "video");
+  });
+
+  test("the first offer is being made while the room token is asked for", async () => {
+    FakeSocket.reset(null);
+    const { meeting, grant } = setUp();
+    grant.isHeld = true;
+    void meeting.join();
+    await settle();
+    const [pc] = FakePeerConnection.made;
+    assert.deepEqual([pc.getTransceivers().length > 6, pc.offers], [true, 0], "nothing is gathered yet");
+    grant.give();
+    await settle();
+    assert.deepEqual([pc.offers, FakePeerConnection.made.length], [1, 1]);
+    assert.deepEqual(calls("SendOffer").length, 1);
+  });
+
+  test("who gets no room token leaves nothing behind", async () => {
+    const { meeting, local, grant } = setUp();
+    grant.isHeld = true;
+    const joining = meeting.join();
+    await settle();
+    grant.refuse(new TertuliaError("room_full", ""));
+    await assert.rejects(joining, { code: "room_full" });
+    local.setCamera(null);
+    assert.deepEqual([meeting.tracks(), closed()], [[], [true]]);
   });
 
   test("waits for the SFU's answer, but not for long", async () => {

@@ -14,7 +14,7 @@ const isLoadedByName = (name) =>
   );
 
 /** What is loaded once the lobby is there. */
-const LATER = ["meeting.js", "view/room.js", "view/recording/list.js"];
+const LATER = ["meeting.js", "view/room.js", "view/picture.js", "view/recording/list.js"];
 
 /** It makes a track of a canvas, and nobody sees that. */
 const DRAWN = "media/effects/canvas.js";

@@ -25,7 +25,8 @@ class FakeVideo {
 }
 
 function setUp(video = new FakeVideo()) {
-  const picture = new Picture(video, (visible) => {
+  const picture = new Picture(video);
+  picture.follow((visible) => {
     seen.visible = visible;
   });
   const seen = { visible: false };
@@ -45,6 +46,19 @@ test("is visible from the first frame on", () => {
   assert.deepEqual([seen.visible, video.srcObject.getTracks()], [false, [TRACK]]);
   video.frame();
   assert.deepEqual([seen.visible, video.requests], [true, []]);
+});
+
+test("whoever follows a picture that is there is told at once, and of what changes", () => {
+  const video = new FakeVideo();
+  const picture = new Picture(video);
+  picture.show({ track: TRACK, since: 0, isOn: true });
+  video.frame();
+  const told = [];
+  picture.follow((visible) => told.push(visible));
+  picture.close();
+  assert.deepEqual(told, [true, false]);
+  picture.follow((visible) => told.push(visible));
+  assert.equal(told.length, 2);
 });
 
 test("stays while no frame comes: an announced camera may be slow", async () => {

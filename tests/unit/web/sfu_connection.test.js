@@ -77,7 +77,7 @@ describe("the first offer", () => {
 
   test("is made ahead of time and sent as it is", async () => {
     const { connection, pc, of } = setUp();
-    connection.prepare();
+    connection.prepare(Promise.resolve([]));
     await settle();
     assert.deepEqual([pc.offers, of("offer").length], [1, 0]);
     connection.open();
@@ -85,9 +85,25 @@ describe("the first offer", () => {
     assert.deepEqual([pc.offers, of("offer").length], [1, 1]);
   });
 
+  test("is made before the ICE servers are known, and gathers with them", async () => {
+    const { connection, pc } = setUp();
+    /** @type {(iceServers: RTCIceServer[]) => void} */
+    let know = () => {};
+    const made = mock.method(pc, "createOffer");
+    connection.prepare(new Promise((resolve) => (know = resolve)));
+    await settle();
+    assert.deepEqual([made.mock.callCount(), pc.offers], [1, 0]);
+    pc.configuration.iceTransportPolicy = "relay"; // as extensions do that hide addresses
+    know([{ urls: "turn:b" }]);
+    await settle();
+    assert.deepEqual([made.mock.callCount(), pc.offers], [1, 1]);
+    const { iceServers, iceTransportPolicy } = pc.configuration;
+    assert.deepEqual([iceServers, iceTransportPolicy], [[{ urls: "turn:b" }], "relay"]);
+  });
+
   test("is made again if the m-lines changed since", async () => {
     const { connection, of } = setUp({ videoSlots: 2 });
-    connection.prepare();
+    connection.prepare(Promise.resolve([]));
     await settle();
     connection.setVideoSlots(5);
     connection.open();

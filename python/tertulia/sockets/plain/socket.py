@@ -14,6 +14,7 @@ from tertulia.places import Place
 from tertulia.room import closing
 from tertulia.room.events import Event
 from tertulia.room.rate import Verdict
+from tertulia.sockets import deflate
 from tertulia.sockets.cork import Turn
 from tertulia.sockets.lobby import CROWDED, MAX_MESSAGE, Lobby
 from tertulia.sockets.outgoing import CLEAN, OutgoingSocket, wire
@@ -22,6 +23,9 @@ from tertulia.sockets.upgrade import Endpoint, Refusal, Upgrade
 from tertulia.strict_json import parts_of
 
 _WIRE: Final = "plain on a WebSocket"
+_DEFLATED: Final = "plain on a WebSocket, large ones compressed"
+MAX_REFUSED: Final = 4 * 1024
+"""Bytes to which a message is inflated that came beyond the rate limit: its id is wanted, and a KeepAlive is small."""
 
 
 def endpoint(hub: Hub, lobby: Lobby) -> Endpoint:
@@ -30,7 +34,10 @@ def endpoint(hub: Hub, lobby: Lobby) -> Endpoint:
 
     def open_one(upgrade: Upgrade) -> PlainSocket | Refusal:
         place = lobby.enter(upgrade.client)
-        return CROWDED if place is None else PlainSocket(hub, turn, upgrade.client, place)
+        if place is None:
+            return CROWDED
+        deflates = deflate.is_offered(upgrade.headers.getall(deflate.HEADER, ()))
+        return PlainSocket(hub, turn, upgrade.client, place, deflates=deflates)
 
     return open_one
 
@@ -39,13 +46,21 @@ def _event_wire(event: Event) -> bytes:
     return wire(frames.event_frame(event), binary=False)
 
 
+def _deflated_event_wire(event: Event) -> bytes:
+    return wire(frames.event_frame(event), binary=False, deflates=True)
+
+
 class PlainSocket(OutgoingSocket):
     """One client of the plain dialect (a :class:`tertulia.hub.client.Client`)."""
 
-    __slots__ = ("_address", "_bound", "_hub", "_id", "_is_admitted", "_parts", "_place", "_size")
+    __slots__ = (
+        *("_address", "_bound", "_deflates", "_hub", "_id", "_is_admitted", "_is_deflated", "_parts", "_place"),
+        "_size",
+    )
 
-    def __init__(self, hub: Hub, turn: Turn, address: str, place: Place) -> None:
+    def __init__(self, hub: Hub, turn: Turn, address: str, place: Place, *, deflates: bool) -> None:
         super().__init__(turn)
+        self._deflates = deflates
         self._address = address
         self._hub = hub
         self._place = place
@@ -57,6 +72,8 @@ class PlainSocket(OutgoingSocket):
         self._size = 0
         self._is_admitted = True
         """Whether they all were."""
+        self._is_deflated = False
+        """Whether the message that they make is compressed."""
 
     # --- the hub's side
 
@@ -72,13 +89,14 @@ class PlainSocket(OutgoingSocket):
 
     def send(self, event: Event) -> bool:
         """Send an event; False: in the place of a stale one."""
-        return self.write_wire(event.frame(_WIRE, _event_wire), event.latest)
+        made = event.frame(_DEFLATED, _deflated_event_wire) if self._deflates else event.frame(_WIRE, _event_wire)
+        return self.write_wire(made, event.latest)
 
     def reply(self, call: CallId, result: Struct) -> None:
         """Answer a call with its result. Who is alone and asks for none to KeepAlive is sent nothing else."""
         frame = frames.reply_frame(call, result)
         if frame is not None:
-            self.write_wire(wire(frame, binary=False))
+            self.write_wire(wire(frame, binary=False, deflates=self._deflates))
         else:
             self._pulse()
 
@@ -112,6 +130,11 @@ class PlainSocket(OutgoingSocket):
         return self._id
 
     @property
+    def deflates(self) -> bool:
+        """Whether the client has offered it."""
+        return self._deflates
+
+    @property
     def is_wide(self) -> bool:
         """Whether a JoinRoom is under way, or had a good token."""
         return self._bound == frames.MAX_FRAME
@@ -137,7 +160,7 @@ class PlainSocket(OutgoingSocket):
         if self._closed:
             return
         kind = frame.msg_type
-        if frame.rsv1 or frame.rsv2 or frame.rsv3:
+        if frame.rsv2 or frame.rsv3 or (frame.rsv1 and not (self._deflates and kind is WSMsgType.TEXT)):
             self.close(*closing.PROTOCOL)
         elif frame.payload_size > self._bound:
             self._too_big()
@@ -163,7 +186,7 @@ class PlainSocket(OutgoingSocket):
     def _counted(self, frame: WSFrame, kind: WSMsgType, *, is_admitted: bool) -> None:
         """Take a frame that the hub has admitted, or not."""
         if kind is WSMsgType.TEXT and frame.fin and self._parts is None:
-            self._message(frame.get_payload_as_bytes(), is_admitted=is_admitted)
+            self._payload(frame.get_payload_as_bytes(), is_admitted=is_admitted, is_deflated=frame.rsv1)
         elif kind is WSMsgType.TEXT or kind is WSMsgType.CONTINUATION:
             self._fragment(frame, is_admitted=is_admitted)
         elif not is_admitted:
@@ -171,12 +194,30 @@ class PlainSocket(OutgoingSocket):
         elif kind is WSMsgType.PING:
             self._pong(frame.get_payload_as_bytes())
 
-    def _message(self, data: bytes, *, is_admitted: bool) -> None:
+    def _payload(self, payload: bytes, *, is_admitted: bool, is_deflated: bool) -> None:
+        """Take what all frames of a message have brought."""
+        if not is_deflated:
+            self._message(payload, is_admitted=is_admitted)
+            return
+        try:
+            data = deflate.inflated(payload, self._bound if is_admitted else MAX_REFUSED)
+        except deflate.TooLarge:
+            if is_admitted:
+                self._too_big()
+            else:
+                self._hub.limited(self, None)
+        except deflate.Malformed:
+            self.close(*closing.PROTOCOL)
+        else:
+            self._message(data, is_admitted=is_admitted, inflated=len(data) - len(payload))
+
+    def _message(self, data: bytes, *, is_admitted: bool, inflated: int = 0) -> None:
+        """Take a message, which has so many bytes more than came."""
         if not is_admitted:
             head = frames.head_of(data)
             self._hub.limited(self, head.id, is_keep_alive=head.is_keep_alive)
             return
-        self._hub.weigh(self, parts_of(data))
+        self._hub.weigh(self, parts_of(data), max(0, inflated))
         try:
             call = frames.parse(data)
         except frames.BadText:
@@ -196,6 +237,7 @@ class PlainSocket(OutgoingSocket):
             self._parts = []
             self._size = 0
             self._is_admitted = True
+            self._is_deflated = frame.rsv1
         self._is_admitted &= is_admitted
         self._size += frame.payload_size
         if self._size > self._bound:
@@ -204,9 +246,9 @@ class PlainSocket(OutgoingSocket):
         if frame.payload_size:
             self._parts.append(frame.get_payload_as_bytes())
         if frame.fin:
-            data = b"".join(self._parts)
+            payload = b"".join(self._parts)
             self._parts = None
-            self._message(data, is_admitted=self._is_admitted)
+            self._payload(payload, is_admitted=self._is_admitted, is_deflated=self._is_deflated)
         elif not is_admitted:
             self._hub.limited(self)
 

@@ -48,8 +48,8 @@ export class Meeting extends Emitter {
   #waits;
   /** @type {{topology: Topology, link: Link} | null} null: not joined yet, or over */
   #media = null;
-  /** @type {RTCIceServer[]} */
-  #iceServers = [];
+  /** @type {RTCIceServer[] | null} null: not known yet */
+  #iceServers = null;
   /** @type {(() => void)[]} ends the timers and subscriptions that must not outlive the meeting */
   #cleanup = [];
 
@@ -93,10 +93,14 @@ export class Meeting extends Emitter {
    * @throws {TertuliaError}
    */
   async join() {
-    const { iceServers } = await this.#credentials.current();
-    this.#iceServers = iceServers;
     // An offer that waits for a host would be old when it is read.
     if (!this.#waits) this.#use(USUAL_TOPOLOGY);
+    try {
+      this.#takeIceServers(await this.#credentials.current());
+    } catch (error) {
+      this.#close();
+      throw error;
+    }
     const result = await this.hub.join();
     // Drawing the meeting now would delay the SFU's answer, and with it the first picture.
     await Promise.race([this.#media?.link.agreed, new Promise((resolve) => setTimeout(resolve, ANSWER_WAIT_MS))]);
@@ -392,9 +396,14 @@ export class Meeting extends Emitter {
   /** Keeps the TURN credentials fresh: a new path may be needed at any time. */
   async #renew() {
     const grant = await this.#credentials.current().catch(() => null); // the next look tries again
-    if (!grant || grant.iceServers === this.#iceServers) return;
-    this.#iceServers = grant.iceServers;
-    this.#media?.link.setIceServers(grant.iceServers);
+    if (grant) this.#takeIceServers(grant);
+  }
+
+  /** @param {JoinGrant} grant */
+  #takeIceServers({ iceServers }) {
+    if (iceServers === this.#iceServers) return;
+    this.#iceServers = iceServers;
+    this.#media?.link.setIceServers(iceServers);
   }
 
   async #report() {
@@ -404,9 +413,13 @@ export class Meeting extends Emitter {
 
   /** @param {{reason: EndReason, error: TertuliaError | null}} end */
   #onEnd(end) {
+    this.#close();
+    this.emit("end", end);
+  }
+
+  #close() {
     for (const end of this.#cleanup) end();
     this.#media?.link.close();
     this.#media = null;
-    this.emit("end", end);
   }
 }

@@ -270,8 +270,10 @@ async function newMeeting() {
  * @throws {import("./protocol.js").UnreachableError} it could not be loaded
  */
 async function meetingModules() {
-  const [{ Meeting }, { Room }] = await loaded(Promise.all([import("./meeting.js"), import("./view/room.js")]));
-  return { Meeting, Room };
+  const [{ Meeting }, { Room }, { FirstPictures }] = await loaded(
+    Promise.all([import("./meeting.js"), import("./view/room.js"), import("./view/picture.js")]),
+  );
+  return { Meeting, Room, FirstPictures };
 }
 
 /**
@@ -291,7 +293,7 @@ async function enter(entry, displayName, local, { waits, ownLink, onWaiting, onS
   const rest = new Rest(location.origin, entry.credential);
   /** @type {() => string} the name as it is by now */
   let name = () => displayName;
-  const [{ Meeting, Room }, link] = await Promise.all([meetingModules(), ownLink]);
+  const [{ Meeting, Room, FirstPictures }, link] = await Promise.all([meetingModules(), ownLink]);
   const grant = await grantFor(entry, rest, () => name());
   /** Who we are by the room token that we have got last. @type {Visitor} */
   let visitor = {};
@@ -315,6 +317,7 @@ async function enter(entry, displayName, local, { waits, ownLink, onWaiting, onS
     if (end.error?.code === "entry_denied") keepDenial(visitor);
     if (room) finish(end);
   });
+  const pictures = new FirstPictures(meeting);
   const leave = () => meeting.leave();
   meeting.on("waiting", () => room ?? onWaiting(leave));
   const check = () => document.visibilityState === "visible" && meeting.hub.check();
@@ -324,13 +327,14 @@ async function enter(entry, displayName, local, { waits, ownLink, onWaiting, onS
     await meeting.join();
   } catch (error) {
     stopChecking();
+    pictures.close();
     if (ended?.reason === "left") return onStopped();
     throw error;
   }
   onJoined();
   forgetDenial(visitor);
   const inviting = new Inviting(meeting, new Invites(asMember, entry.roomId), link);
-  room = new Room(meeting, local, inviting, asMember, moves);
+  room = new Room(meeting, local, inviting, asMember, moves, pictures);
   fill(app, room.element);
   room.focus();
   document.title = say("title.meeting");

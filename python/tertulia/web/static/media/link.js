@@ -64,7 +64,7 @@ import { SfuLink } from "./sfu/link.js";
  * @property {Hub} hub
  * @property {Roster} roster
  * @property {string} userId our own; "" before JoinRoom is answered
- * @property {RTCIceServer[]} iceServers
+ * @property {RTCIceServer[] | null} iceServers null: not known yet; they come by `setIceServers`
  * @property {Map<Source, MediaStreamTrack>} tracks what to send
  */
 

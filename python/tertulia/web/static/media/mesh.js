@@ -43,7 +43,7 @@ export class Mesh extends Emitter {
     this.#hub = hub;
     this.#roster = roster;
     this.#userId = userId;
-    this.#iceServers = iceServers;
+    this.#iceServers = iceServers ?? [];
     this.#sending = new Map(tracks);
     this.#unsubscribe = [
       hub.on("joined", () => this.#resume()),

@@ -3,10 +3,12 @@
  * ask for it.
  *
  * @param {RTCPeerConnection} pc
+ * @param {Promise<unknown>} [ready] when it may be taken, and candidates be gathered
  */
-export async function describe(pc) {
+export async function describe(pc, ready) {
   const isAnswer = pc.signalingState === "have-remote-offer";
   const { type, sdp = "" } = await (isAnswer ? pc.createAnswer() : pc.createOffer());
+  await ready;
   await pc.setLocalDescription({ type, sdp: withStereo(sdp) });
 }
 

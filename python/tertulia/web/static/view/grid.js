@@ -3,6 +3,7 @@
 /** @import { LinkReport, RemoteTrack } from "../media/link.js" */
 /** @import { Member } from "../protocol/roster.js" */
 /** @import { VideoLimit } from "../protocol/types.js" */
+/** @import { FirstPictures } from "./picture.js" */
 import { say } from "../words.js";
 import { arrange } from "./arrangement.js";
 import { h } from "./dom.js";
@@ -17,6 +18,7 @@ import { Tile } from "./tile.js";
 export class Grid {
   #meeting;
   #local;
+  #pictures;
   /** @type {Map<string, Tile>} */
   #tiles = new Map();
   /** @type {import("./arrangement.js").Memory} */
@@ -39,13 +41,15 @@ export class Grid {
   /**
    * @param {Meeting} meeting
    * @param {LocalMedia} local
+   * @param {FirstPictures} pictures that play already; closed once there are tiles
    * @param {object} actions
    * @param {() => void} actions.onChanged {@link pinnedUser} or {@link films} says something else
    * @param {(userId: string) => void} actions.onVolume somebody's volume is to be changed
    */
-  constructor(meeting, local, { onChanged, onVolume }) {
+  constructor(meeting, local, pictures, { onChanged, onVolume }) {
     this.#meeting = meeting;
     this.#local = local;
+    this.#pictures = pictures;
     this.#onChanged = onChanged;
     this.#onVolume = onVolume;
     const { layout, hidesSelf } = preferences();
@@ -145,11 +149,13 @@ export class Grid {
     this.#wishes.page = arranged.page;
     this.#pager.update(arranged.page, arranged.pages);
     this.#show(arranged.placed, tracks);
+    this.#pictures.close();
     this.#want(arranged.placed);
   }
 
   close() {
     this.#observer.disconnect();
+    this.#pictures.close();
     const tiles = [...this.#tiles.values()];
     this.#tiles.clear();
     for (const tile of tiles) tile.close();
@@ -222,6 +228,7 @@ export class Grid {
       userId,
       isSelf,
       isScreen,
+      picture: this.#pictures.take(key),
       onPin: () => this.#togglePin(key),
       onVolume: () => this.#onVolume(userId),
       onPicture: (visible) => !isScreen && this.#onPicture(userId, visible),
@@ -266,7 +273,7 @@ export class Grid {
    * @param {boolean} visible
    */
   #onPicture(userId, visible) {
-    if (!this.#tiles.has(`${userId}/camera`)) return;
+    if (!visible && !this.#tiles.has(`${userId}/camera`)) return;
     const isUnannounced = visible && !this.#meeting.roster.get(userId)?.isVideoOn;
     if (isUnannounced) this.#unannounced.add(userId);
     else this.#unannounced.delete(userId);

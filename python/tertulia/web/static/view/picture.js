@@ -1,3 +1,6 @@
+/** @import { Meeting } from "../meeting.js" */
+import { h } from "./dom.js";
+
 /** Without a frame for this long, the camera of someone who does not say that it is on counts as off. */
 const FRAME_GAP_MS = 1500;
 /** Frames that were under way when somebody said that their camera is off arrive within this time. */
@@ -19,7 +22,8 @@ const IN_FLIGHT_MS = 500;
  */
 export class Picture {
   #video;
-  #onVisible;
+  /** @type {(visible: boolean) => void} */
+  #onVisible = () => {};
   /** @type {State} */
   #state = { is: "empty" };
   /** @type {{track: MediaStreamTrack | null, since: number, isOn: boolean}} */
@@ -27,13 +31,19 @@ export class Picture {
   /** @type {number | null} the pending request for the next frame */
   #request = null;
 
-  /**
-   * @param {HTMLVideoElement} video
-   * @param {(visible: boolean) => void} onVisible
-   */
-  constructor(video, onVisible) {
+  /** @param {HTMLVideoElement} video which need not be in the document yet */
+  constructor(video) {
     this.#video = video;
+  }
+
+  get video() {
+    return this.#video;
+  }
+
+  /** @param {(visible: boolean) => void} onVisible told of each change from now on, and at once if there is a picture */
+  follow(onVisible) {
     this.#onVisible = onVisible;
+    if (this.#state.is === "shown") onVisible(true);
   }
 
   /**
@@ -93,4 +103,52 @@ export class Picture {
     this.#state = state;
     if ((before.is === "shown") !== (state.is === "shown")) this.#onVisible(state.is === "shown");
   }
+}
+
+/**
+ * The pictures that play before there are tiles to show them: drawing a meeting takes longer than connecting. What comes
+ * before a track is played is lost, and the tile would wait for the next frame.
+ */
+export class FirstPictures {
+  /** @type {Map<string, Picture>} by `userId/source` */
+  #playing = new Map();
+  #unsubscribe;
+
+  /** @param {Meeting} meeting that is being joined */
+  constructor(meeting) {
+    this.#unsubscribe = meeting.on("tracks", () => this.#play(meeting));
+  }
+
+  /**
+   * @param {string} key of a tile
+   * @returns {Picture} that of its person, if it plays already
+   */
+  take(key) {
+    const picture = this.#playing.get(key) ?? newPicture();
+    this.#playing.delete(key);
+    return picture;
+  }
+
+  /** There are tiles now, or will be none: whoever has none is not shown. */
+  close() {
+    this.#unsubscribe();
+    for (const picture of this.#playing.values()) picture.close();
+    this.#playing.clear();
+  }
+
+  /** @param {Meeting} meeting */
+  #play(meeting) {
+    for (const { userId, source, kind, track, since } of meeting.tracks()) {
+      if (kind !== "video") continue;
+      const key = `${userId}/${source}`;
+      const picture = this.#playing.get(key) ?? newPicture();
+      this.#playing.set(key, picture);
+      const isOn = source === "screen" || (meeting.roster.get(userId ?? "")?.isVideoOn ?? false);
+      picture.show({ track, since, isOn });
+    }
+  }
+}
+
+function newPicture() {
+  return new Picture(h("video", { muted: true, autoplay: true, playsInline: true }));
 }

@@ -2,12 +2,12 @@
 /** @import { Meeting } from "../meeting.js" */
 /** @import { Rest } from "../protocol.js" */
 /** @import { Action } from "./controls.js" */
+/** @import { FirstPictures } from "./picture.js" */
 /** @import { Inviting } from "./invites.js" */
 /** @import { Moves } from "./moves.js" */
 import { canShareScreen } from "../media.js";
 import { say } from "../words.js";
 import { Announcer } from "./announcer.js";
-import { stayAwake } from "./awake.js";
 import { Chat } from "./chat.js";
 import { Chimes } from "./chimes.js";
 import { Controls } from "./controls.js";
@@ -29,12 +29,11 @@ import { Reactions } from "./reactions.js";
 import { RecordingControl } from "./recording/control.js";
 import { Redraw } from "./redraw.js";
 import { RoomDialogs } from "./room_dialogs.js";
+import { canFillScreen, fillsScreen, followFullScreen, followViewport, stayAwake, toggleFullScreen } from "./screen.js";
 import { SidePanels } from "./side_panels.js";
 import { Sound } from "./sound.js";
 import { toggleTheme } from "./theme.js";
 import { Trouble } from "./trouble.js";
-import { canFillScreen, fillsScreen, followFullScreen, toggleFullScreen } from "./viewing.js";
-import { followViewport } from "./viewport.js";
 
 /** The screen of a meeting: what its parts show, and what keys and buttons do. */
 export class Room {
@@ -68,15 +67,16 @@ export class Room {
    * @param {Inviting} inviting
    * @param {() => Promise<Rest>} rest the API, called as this member
    * @param {Moves} moves of the page
+   * @param {FirstPictures} pictures of the meeting
    */
-  constructor(meeting, local, inviting, rest, moves) {
+  constructor(meeting, local, inviting, rest, moves, pictures) {
     this.#meeting = meeting;
     this.#local = local;
     this.#inviting = inviting;
     const [update, run] = [() => this.#redraw.schedule(), (/** @type {Action} */ action) => this.#run(action)];
     const onInvite = () => run("invite");
     const onVolume = (/** @type {string} */ userId) => void this.#dialogs.openVolume(userId);
-    this.#grid = new Grid(meeting, local, {
+    this.#grid = new Grid(meeting, local, pictures, {
       onChanged: () => this.#people.update(),
       onVolume,
     });

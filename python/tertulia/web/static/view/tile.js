@@ -1,11 +1,11 @@
 /** @import { Quality } from "../media/link.js" */
 /** @import { Key } from "../words/say.js" */
 /** @import { Rect } from "./layout.js" */
+/** @import { Picture } from "./picture.js" */
 import { isolated, percent, plain, say, seen } from "../words.js";
 import { Arrival } from "./arrival.js";
 import { fill, h, initials, label, tint } from "./dom.js";
 import { bars, icon } from "./icons.js";
-import { Picture } from "./picture.js";
 import { Steady } from "./steady.js";
 
 /**
@@ -46,7 +46,6 @@ const PINS = {
 
 /** The tile of a person, or of a screen. */
 export class Tile {
-  #video = h("video", { muted: true, autoplay: true, playsInline: true });
   #picture;
   #arrival = new Arrival();
   #name = h("span", { class: "name" });
@@ -75,18 +74,15 @@ export class Tile {
    * @param {string} options.userId
    * @param {boolean} options.isSelf
    * @param {boolean} options.isScreen
+   * @param {Picture} options.picture
    * @param {() => void} options.onPin
    * @param {() => void} options.onVolume
    * @param {(visible: boolean) => void} options.onPicture there is one from now on, or none
    */
-  constructor({ userId, isSelf, isScreen, onPin, onVolume, onPicture }) {
+  constructor({ userId, isSelf, isScreen, picture, onPin, onVolume, onPicture }) {
     this.#isSelf = isSelf;
     this.#isScreen = isScreen;
-    this.#picture = new Picture(this.#video, (visible) => {
-      this.element.classList.toggle("has-picture", visible);
-      this.#showQuality();
-      onPicture(visible);
-    });
+    this.#picture = picture;
     this.#pin = h("button", { type: "button", class: "pin", onclick: onPin }, icon("pin"));
     this.#volume = h(
       "button",
@@ -97,7 +93,7 @@ export class Tile {
       "article",
       { class: `tile ${isScreen ? "screen" : isSelf ? "person own" : "person"}`, ondblclick: onPin },
       h("div", { class: `avatar ${tint(userId)}` }),
-      this.#video,
+      picture.video,
       this.#away,
       h("div", { class: "plate" }, this.#badges, this.#name, this.#leftOut),
       this.#signal,
@@ -106,6 +102,11 @@ export class Tile {
     );
     this.element.dataset.user = userId;
     this.#showQuality();
+    picture.follow((visible) => {
+      this.element.classList.toggle("has-picture", visible);
+      this.#showQuality();
+      onPicture(visible);
+    });
   }
 
   /** @param {TileState} state what to show */
@@ -131,7 +132,7 @@ export class Tile {
     label(this.#pin, say(PINS[this.#kind][pinned ? "unpin" : "pin"], { name }));
     this.#pin.setAttribute("aria-pressed", String(pinned));
     label(this.#volume, say("volume.of", { name }));
-    this.#video.classList.toggle("mirrored", state.isMirrored);
+    this.#picture.video.classList.toggle("mirrored", state.isMirrored);
     this.#picture.show(state);
     this.#expectsPicture = state.isOn && !this.#isSelf;
     this.#expect();

@@ -103,9 +103,13 @@ export class SfuConnection extends Emitter {
     this.#pc.ontrack = (event) => this.#onTrack(event);
   }
 
-  /** Makes the first offer ahead of time, so that it can be sent the moment there is an SFU. */
-  prepare() {
-    this.#work.run(() => this.#draft());
+  /**
+   * Makes the first offer ahead of time, so that it can be sent the moment there is an SFU.
+   *
+   * @param {Promise<RTCIceServer[]>} iceServers no candidates are gathered before they are known
+   */
+  prepare(iceServers) {
+    this.#work.run(() => this.#draft(iceServers.then((known) => this.setIceServers(known))));
   }
 
   /** Offers to the SFU. If there is none yet, to be called again; no effect while an offer is under way. */
@@ -230,8 +234,9 @@ export class SfuConnection extends Emitter {
 
   /** @param {RTCIceServer[]} iceServers */
   setIceServers(iceServers) {
-    // What it does not name it would change, which browsers refuse.
-    this.#pc.setConfiguration({ iceServers, certificates: this.#certificates, bundlePolicy: "max-bundle" });
+    // What it does not name it would change, which browsers refuse, or would undo what somebody has set besides us.
+    const kept = { ...this.#pc.getConfiguration(), certificates: this.#certificates };
+    this.#pc.setConfiguration({ ...kept, iceServers, bundlePolicy: "max-bundle" });
   }
 
   close() {
@@ -271,9 +276,10 @@ export class SfuConnection extends Emitter {
     else this.#exchange.settle({ is: "void" });
   }
 
-  async #draft() {
+  /** @param {Promise<void>} [ready] when candidates may be gathered */
+  async #draft(ready) {
     const revision = this.#revision;
-    await describe(this.#pc);
+    await describe(this.#pc, ready);
     this.#drafted = revision;
   }
 

@@ -37,7 +37,10 @@ const NO_VIEW = "[]";
 export class SfuLink extends Emitter {
   /** @type {Hub} */
   #hub;
-  #iceServers;
+  /** @type {RTCIceServer[]} */
+  #iceServers = [];
+  /** @type {(iceServers: RTCIceServer[]) => void} they are known now */
+  #onIceServers = () => {};
   /**
    * Of each connection that follows one which the SFU has closed: it knows by it with whom DTLS has failed.
    *
@@ -71,10 +74,14 @@ export class SfuLink extends Emitter {
   constructor({ hub, iceServers, tracks }) {
     super();
     this.#hub = hub;
-    this.#iceServers = relays(iceServers);
     this.#sending = new Map(tracks);
     this.#connection = this.#connect();
-    this.#connection.prepare();
+    this.#connection.prepare(
+      new Promise((resolve) => {
+        this.#onIceServers = resolve;
+      }),
+    );
+    if (iceServers) this.setIceServers(iceServers);
     this.#makeCertificate().catch(logFailure);
     this.#unsubscribe = this.#listen();
   }
@@ -116,6 +123,7 @@ export class SfuLink extends Emitter {
   /** @param {RTCIceServer[]} iceServers */
   setIceServers(iceServers) {
     this.#iceServers = relays(iceServers);
+    this.#onIceServers(this.#iceServers);
     this.#connection.setIceServers(this.#iceServers);
   }
 
