@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Final
 
 import pytest
@@ -316,13 +317,18 @@ async def test_what_is_measured_is_shown_and_copied(come: Come, base: str, topol
         await expect(section).to_contain_text("Microphone")
         await expect(section).to_contain_text("Opus", ignore_case=True)
         await expect(section.locator("dd", has_text="320 × 180")).to_contain_text("kb/s")
-    await expect(dialog).to_contain_text("Direct, by UDP")
+    # With an SFU, everyone's media goes by the same path: to the server.
+    term = "Path to the server" if topology == "sfu" else "Path"
+    path = of_ben.locator("div").filter(has=ana.page.get_by_role("term").get_by_text(term, exact=True))
+    await expect(path.get_by_role("definition")).to_have_text(re.compile(r"^Direct, by UDP · \d+ ms$"))
     await dialog.get_by_role("button", name="Copy report").click()
     await ana.hears("Report copied.")
     report = json.loads(await ana.page.evaluate("navigator.clipboard.readText()"))
     assert report["topology"] == topology and report["hub"] == "joined"
     sources = {(stream["userId"] == "", stream["source"]) for stream in report["streams"]}
     assert sources == {(is_own, source) for is_own in (True, False) for source in ("microphone", "camera")}
+    of_others = [stream for stream in report["streams"] if stream["userId"]]
+    assert all(stream["path"]["to"] == ("server" if topology == "sfu" else stream["userId"]) for stream in of_others)
     assert "Ben" not in json.dumps(report)
     assert ben.trouble == []
 

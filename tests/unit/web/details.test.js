@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Gauge } from "../../../python/tertulia/web/static/media/details.js";
-import { streamWords } from "../../../python/tertulia/web/static/view/dialogs/details.js";
+import { Gauge, pathTo } from "../../../python/tertulia/web/static/media/details.js";
+import { reportOf, streamWords } from "../../../python/tertulia/web/static/view/dialogs/details.js";
 import { plain } from "../../../python/tertulia/web/static/words.js";
 import "./english.js";
 
@@ -74,4 +74,30 @@ test("how packets go: straight, or by a relay", async () => {
   const { paths } = await read([], [pair(), relay], { ...NAMES, userId: "ben" });
   assert.deepEqual(paths, [{ userId: "ben", protocol: "tls", isRelayed: true, roundTrip: 12 }]);
   assert.deepEqual((await read([], [pair({ nominated: false }), local])).paths, []);
+});
+
+test("where there is an SFU, everyone's media goes by the path to it", () => {
+  const [server, ben] = ["", "ben"].map((userId) => ({ userId, protocol: "udp", isRelayed: false, roundTrip: 12 }));
+  for (const userId of ["", "ana"]) assert.equal(pathTo([server], userId), server);
+  assert.equal(pathTo([ben], "ben"), ben);
+  assert.equal(pathTo([ben], ""), undefined);
+});
+
+test("the report says of each stream by which path it goes", () => {
+  Object.defineProperty(globalThis, "navigator", { configurable: true, value: { userAgent: "a browser" } });
+  Object.assign(globalThis, {
+    document: { documentElement: { lang: "en" } },
+    screen: { width: 1280, height: 720 },
+    devicePixelRatio: 1,
+  });
+  const server = { userId: "", protocol: "tcp", isRelayed: true, roundTrip: 12 };
+  const stream = { userId: "ben", source: "camera", picture: null, bitrate: 8000, loss: NaN, codec: "VP8" };
+  const of = (topology, userId) => {
+    const meeting = { topology, roomId: "room", userId: "me", hub: { state: "joined" }, roster: { all: [] } };
+    return JSON.parse(reportOf({ streams: [stream], paths: [{ ...server, userId }], limits: [] }, meeting));
+  };
+  const path = { protocol: "tcp", isRelayed: true, roundTrip: 12 };
+  assert.deepEqual(of("sfu", "").streams, [{ ...stream, loss: null, path: { ...path, to: "server" } }]);
+  assert.deepEqual(of("p2p", "ben").streams[0].path, { ...path, to: "ben" });
+  assert.equal(of("p2p", "ana").streams[0].path, null);
 });

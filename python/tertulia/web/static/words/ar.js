@@ -318,6 +318,7 @@ export default {
   "details.measuring": "جارٍ القياس…",
   "details.own": "ما ترسله",
   "details.path": "المسار",
+  "details.pathToServer": "المسار إلى الخادم",
   "details.direct": "مباشر، عبر {protocol}",
   "details.relayed": "عبر خادم ترحيل TURN باستخدام {protocol}",
   "details.screen": "الشاشة",

@@ -321,6 +321,7 @@ export default {
   "details.measuring": "Wird gemessen …",
   "details.own": "Was Sie senden",
   "details.path": "Weg",
+  "details.pathToServer": "Weg zum Server",
   "details.direct": "Direkt, über {protocol}",
   "details.relayed": "Über ein TURN-Relay, mit {protocol}",
   "details.screen": "Bildschirm",

@@ -308,6 +308,7 @@ export default {
   "details.measuring": "Measuring…",
   "details.own": "What you send",
   "details.path": "Path",
+  "details.pathToServer": "Path to the server",
   "details.direct": "Direct, by {protocol}",
   "details.relayed": "By a TURN relay, over {protocol}",
   "details.screen": "Screen",

@@ -315,6 +315,7 @@ export default {
   "details.measuring": "Midiendo…",
   "details.own": "Lo que envías",
   "details.path": "Ruta",
+  "details.pathToServer": "Ruta hasta el servidor",
   "details.direct": "Directa, por {protocol}",
   "details.relayed": "Por un relé TURN, con {protocol}",
   "details.screen": "Pantalla",

@@ -321,6 +321,7 @@ export default {
   "details.measuring": "Mesure en cours…",
   "details.own": "Ce que vous envoyez",
   "details.path": "Chemin",
+  "details.pathToServer": "Chemin vers le serveur",
   "details.direct": "Direct, en {protocol}",
   "details.relayed": "Par un relais TURN, en {protocol}",
   "details.screen": "Écran",

@@ -299,6 +299,7 @@ export default {
   "details.measuring": "מתבצעת מדידה…",
   "details.own": "מה שנשלח ממך",
   "details.path": "נתיב",
+  "details.pathToServer": "הנתיב לשרת",
   "details.direct": "ישיר, דרך {protocol}",
   "details.relayed": "דרך ממסר TURN, ב-{protocol}",
   "details.screen": "מסך",

@@ -309,6 +309,7 @@ export default {
   "details.measuring": "測定しています…",
   "details.own": "送信中のメディア",
   "details.path": "経路",
+  "details.pathToServer": "サーバーまでの経路",
   "details.direct": "直接（{protocol}）",
   "details.relayed": "TURN リレー経由（{protocol}）",
   "details.screen": "画面",

@@ -315,6 +315,7 @@ export default {
   "details.measuring": "Medindo…",
   "details.own": "O que você envia",
   "details.path": "Caminho",
+  "details.pathToServer": "Caminho até o servidor",
   "details.direct": "Direto, por {protocol}",
   "details.relayed": "Por um relay TURN, com {protocol}",
   "details.screen": "Tela",
