@@ -471,7 +471,7 @@ export default {
   "chat.copy": "نسخ الرسالة",
   "chat.copied": "نُسخت الرسالة.",
   "chat.writeTo": "الكتابة إلى {name} على انفراد",
-  "chat.reaction": "{emoji} {names}",
+  "chat.reaction": "{emoji} {number}: {names}",
   "chat.reactionCount": "{number}",
   "chat.sending": "جارٍ الإرسال…",
   "chat.unsent": "لم تُرسل.",
@@ -479,6 +479,7 @@ export default {
   "chat.discard": "تجاهل",
   "chat.open": "فتح الدردشة",
   "chat.preview": "{name}: {text}",
+  "chat.previewPrivate": "رسالة خاصة من {name}: {text}",
 
   "reaction.title": "التفاعل",
 
@@ -504,6 +505,24 @@ export default {
   },
   "told.sharing": "يشارك {name} شاشة",
   "told.hand": "رفع {name} يده",
+  "told.hands": "رفع {first} و{second} أيديهما",
+  "told.handsMore": {
+    zero: "رفع {first} و{second} أيديهما",
+    one: "رفع {first} و{second} وشخص آخر أيديهم",
+    two: "رفع {first} و{second} وشخصان آخران أيديهم",
+    few: "رفع {first} و{second} و{count} آخرون أيديهم",
+    many: "رفع {first} و{second} و{count} آخرون أيديهم",
+    other: "رفع {first} و{second} و{count} آخرون أيديهم",
+  },
+  "told.reaction": "تفاعل {name}: {emoji}",
+  "told.reactions": {
+    zero: "لا تفاعلات: {emoji}",
+    one: "تفاعل واحد: {emoji}",
+    two: "تفاعلان: {emoji}",
+    few: "{count} تفاعلات: {emoji}",
+    many: "{count} تفاعلًا: {emoji}",
+    other: "{count} تفاعل: {emoji}",
+  },
   "told.limitedRoom": "يُرسَل في هذا الاجتماع فيديو أكثر من المسموح. قد تتجمد الصور، والأولوية للصوت.",
   "told.limitedTenant": "بلغ الفيديو المرسَل في الاجتماعات هنا الحد المسموح. قد تتجمد الصور، والأولوية للصوت.",
 

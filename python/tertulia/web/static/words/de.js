@@ -460,7 +460,7 @@ export default {
   "chat.copy": "Nachricht kopieren",
   "chat.copied": "Nachricht kopiert.",
   "chat.writeTo": "{name} privat schreiben",
-  "chat.reaction": "{emoji} {names}",
+  "chat.reaction": "{emoji} {number}: {names}",
   "chat.reactionCount": "{number}",
   "chat.sending": "Wird gesendet …",
   "chat.unsent": "Nicht gesendet.",
@@ -468,6 +468,7 @@ export default {
   "chat.discard": "Verwerfen",
   "chat.open": "Chat öffnen",
   "chat.preview": "{name}: {text}",
+  "chat.previewPrivate": "{name}, privat: {text}",
 
   "reaction.title": "Reagieren",
 
@@ -485,6 +486,13 @@ export default {
   },
   "told.sharing": "{name} gibt einen Bildschirm frei",
   "told.hand": "{name} hebt die Hand",
+  "told.hands": "{first} und {second} heben die Hand",
+  "told.handsMore": {
+    one: "{first}, {second} und eine weitere Person heben die Hand",
+    other: "{first}, {second} und {count} weitere Personen heben die Hand",
+  },
+  "told.reaction": "{name} reagiert: {emoji}",
+  "told.reactions": { one: "{count} Reaktion: {emoji}", other: "{count} Reaktionen: {emoji}" },
   "told.limitedRoom":
     "In dieser Besprechung wird mehr Video gesendet als erlaubt. Bilder können stocken; der Ton geht vor.",
   "told.limitedTenant":

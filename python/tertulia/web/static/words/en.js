@@ -444,7 +444,7 @@ export default {
   "chat.copy": "Copy message",
   "chat.copied": "Message copied.",
   "chat.writeTo": "Write to {name} privately",
-  "chat.reaction": "{emoji} {names}",
+  "chat.reaction": "{emoji} {number}: {names}",
   "chat.reactionCount": "{number}",
   "chat.sending": "Sending…",
   "chat.unsent": "Not sent.",
@@ -452,6 +452,7 @@ export default {
   "chat.discard": "Discard",
   "chat.open": "Open chat",
   "chat.preview": "{name}: {text}",
+  "chat.previewPrivate": "{name}, privately: {text}",
 
   "reaction.title": "React",
 
@@ -466,6 +467,13 @@ export default {
   "left.more": { one: "{first}, {second} and one other left", other: "{first}, {second} and {count} others left" },
   "told.sharing": "{name} is sharing a screen",
   "told.hand": "{name} raised a hand",
+  "told.hands": "{first} and {second} raised a hand",
+  "told.handsMore": {
+    one: "{first}, {second} and one other raised a hand",
+    other: "{first}, {second} and {count} others raised a hand",
+  },
+  "told.reaction": "{name} reacted: {emoji}",
+  "told.reactions": { one: "{count} reaction: {emoji}", other: "{count} reactions: {emoji}" },
   "told.limitedRoom": "More video is sent in this meeting than is allowed. Pictures may freeze; sound comes first.",
   "told.limitedTenant": "The meetings here send as much video as is allowed. Pictures may freeze; sound comes first.",
 

@@ -456,7 +456,7 @@ export default {
   "chat.copy": "Copiar el mensaje",
   "chat.copied": "Mensaje copiado.",
   "chat.writeTo": "Escribir a {name} en privado",
-  "chat.reaction": "{emoji} {names}",
+  "chat.reaction": "{emoji} {number}: {names}",
   "chat.reactionCount": "{number}",
   "chat.sending": "Enviando…",
   "chat.unsent": "No enviado.",
@@ -464,6 +464,7 @@ export default {
   "chat.discard": "Descartar",
   "chat.open": "Abrir el chat",
   "chat.preview": "{name}: {text}",
+  "chat.previewPrivate": "{name}, en privado: {text}",
 
   "reaction.title": "Reaccionar",
 
@@ -481,6 +482,13 @@ export default {
   },
   "told.sharing": "{name} está compartiendo una pantalla",
   "told.hand": "{name} ha levantado la mano",
+  "told.hands": "{first} y {second} han levantado la mano",
+  "told.handsMore": {
+    one: "{first}, {second} y otra persona han levantado la mano",
+    other: "{first}, {second} y {count} personas más han levantado la mano",
+  },
+  "told.reaction": "Reacción de {name}: {emoji}",
+  "told.reactions": { one: "{count} reacción: {emoji}", other: "{count} reacciones: {emoji}" },
   "told.limitedRoom":
     "En esta reunión se envía más vídeo del permitido. La imagen puede congelarse; el sonido tiene prioridad.",
   "told.limitedTenant":

@@ -461,7 +461,7 @@ export default {
   "chat.copy": "Copier le message",
   "chat.copied": "Message copié.",
   "chat.writeTo": "Écrire à {name} en privé",
-  "chat.reaction": "{emoji} {names}",
+  "chat.reaction": "{emoji} {number} : {names}",
   "chat.reactionCount": "{number}",
   "chat.sending": "Envoi…",
   "chat.unsent": "Non envoyé.",
@@ -469,6 +469,7 @@ export default {
   "chat.discard": "Supprimer",
   "chat.open": "Ouvrir le chat",
   "chat.preview": "{name} : {text}",
+  "chat.previewPrivate": "{name}, en privé : {text}",
 
   "reaction.title": "Réagir",
 
@@ -486,6 +487,13 @@ export default {
   },
   "told.sharing": "{name} partage un écran",
   "told.hand": "{name} a levé la main",
+  "told.hands": "{first} et {second} ont levé la main",
+  "told.handsMore": {
+    one: "{first}, {second} et une autre personne ont levé la main",
+    other: "{first}, {second} et {count} autres personnes ont levé la main",
+  },
+  "told.reaction": "Réaction de {name} : {emoji}",
+  "told.reactions": { one: "{count} réaction : {emoji}", other: "{count} réactions : {emoji}" },
   "told.limitedRoom":
     "Cette réunion envoie plus de vidéo que permis. L’image peut se figer ; le son passe en priorité.",
   "told.limitedTenant":

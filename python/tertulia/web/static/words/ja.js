@@ -443,7 +443,7 @@ export default {
   "chat.copy": "メッセージをコピー",
   "chat.copied": "メッセージをコピーしました。",
   "chat.writeTo": "{name} さんだけに書く",
-  "chat.reaction": "{emoji} {names}",
+  "chat.reaction": "{emoji} {number}：{names}",
   "chat.reactionCount": "{number}",
   "chat.sending": "送信中…",
   "chat.unsent": "送信されませんでした。",
@@ -451,6 +451,7 @@ export default {
   "chat.discard": "破棄",
   "chat.open": "チャットを開く",
   "chat.preview": "{name}：{text}",
+  "chat.previewPrivate": "{name} さん（非公開）：{text}",
 
   "reaction.title": "リアクション",
 
@@ -462,6 +463,10 @@ export default {
   "left.more": { other: "{first} さん、{second} さん、ほか {count} 人が退出しました" },
   "told.sharing": "{name} さんが画面を共有しています",
   "told.hand": "{name} さんが挙手しました",
+  "told.hands": "{first} さんと {second} さんが挙手しました",
+  "told.handsMore": { other: "{first} さん、{second} さん、ほか {count} 人が挙手しました" },
+  "told.reaction": "{name} さんのリアクション：{emoji}",
+  "told.reactions": { other: "リアクション {count} 件：{emoji}" },
   "told.limitedRoom": "この会議で送信される映像が上限を超えています。映像が止まることがありますが、音声を優先します。",
   "told.limitedTenant":
     "会議全体で送信される映像が上限に達しています。映像が止まることがありますが、音声を優先します。",

@@ -456,7 +456,7 @@ export default {
   "chat.copy": "Copiar mensagem",
   "chat.copied": "Mensagem copiada.",
   "chat.writeTo": "Escrever para {name} em particular",
-  "chat.reaction": "{emoji} {names}",
+  "chat.reaction": "{emoji} {number}: {names}",
   "chat.reactionCount": "{number}",
   "chat.sending": "Enviando…",
   "chat.unsent": "Não enviada.",
@@ -464,6 +464,7 @@ export default {
   "chat.discard": "Descartar",
   "chat.open": "Abrir o chat",
   "chat.preview": "{name}: {text}",
+  "chat.previewPrivate": "{name}, em particular: {text}",
 
   "reaction.title": "Reagir",
 
@@ -481,6 +482,13 @@ export default {
   },
   "told.sharing": "{name} está compartilhando uma tela",
   "told.hand": "{name} levantou a mão",
+  "told.hands": "{first} e {second} levantaram a mão",
+  "told.handsMore": {
+    one: "{first}, {second} e mais uma pessoa levantaram a mão",
+    other: "{first}, {second} e mais {count} pessoas levantaram a mão",
+  },
+  "told.reaction": "Reação de {name}: {emoji}",
+  "told.reactions": { one: "{count} reação: {emoji}", other: "{count} reações: {emoji}" },
   "told.limitedRoom": "Esta reunião envia mais vídeo do que o permitido. A imagem pode congelar; o som tem prioridade.",
   "told.limitedTenant":
     "As reuniões daqui enviam todo o vídeo permitido. A imagem pode congelar; o som tem prioridade.",
