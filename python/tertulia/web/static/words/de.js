@@ -524,6 +524,9 @@ export default {
   "problem.room_locked":
     "Der Gastgeber hat die Besprechung gesperrt. Bitten Sie ihn, sie zu entsperren, und versuchen Sie es erneut.",
   "problem.entry_denied": "Der Gastgeber hat Sie nicht eingelassen.",
+  "problem.ended": "Die Besprechung wurde beendet, bevor Sie eingelassen wurden.",
+  "problem.waits_elsewhere":
+    "Sie haben diese Besprechung in einem anderen Tab oder auf einem anderen Gerät geöffnet und warten dort. Um hier zu warten, fragen Sie erneut an.",
   "problem.waited_too_long": "Niemand hat Sie eingelassen. Fragen Sie den Gastgeber und versuchen Sie es erneut.",
   "problem.waiting_room_full": "Zu viele Personen warten. Versuchen Sie es später erneut.",
   "problem.quota_exceeded":

@@ -502,6 +502,9 @@ export default {
   "problem.room_full": "The meeting is full. Try again after someone has left.",
   "problem.room_locked": "The host has locked the meeting. Ask them to unlock it, then try again.",
   "problem.entry_denied": "The host did not let you in.",
+  "problem.ended": "The meeting ended before you were let in.",
+  "problem.waits_elsewhere":
+    "You opened this meeting in another tab or on another device, and are waiting there. To wait here instead, ask again.",
   "problem.waited_too_long": "Nobody has let you in. Ask the host, then try again.",
   "problem.waiting_room_full": "Too many people are waiting. Try again later.",
   "problem.quota_exceeded": "There are as many people in meetings here as allowed. Try again after someone has left.",

@@ -519,6 +519,9 @@ export default {
   "problem.room_full": "La reunión está llena. Vuelve a intentarlo cuando alguien haya salido.",
   "problem.room_locked": "El anfitrión ha bloqueado la reunión. Pídele que la desbloquee y vuelve a intentarlo.",
   "problem.entry_denied": "El anfitrión no te ha dejado entrar.",
+  "problem.ended": "La reunión terminó antes de que te dejaran entrar.",
+  "problem.waits_elsewhere":
+    "Has abierto esta reunión en otra pestaña u otro dispositivo y estás esperando allí. Para esperar aquí, vuelve a pedirlo.",
   "problem.waited_too_long": "Nadie te ha dejado entrar. Pregunta al anfitrión y vuelve a intentarlo.",
   "problem.waiting_room_full": "Hay demasiadas personas esperando. Vuelve a intentarlo más tarde.",
   "problem.quota_exceeded":

@@ -524,6 +524,9 @@ export default {
   "problem.room_full": "La réunion est complète. Réessayez quand quelqu’un l’aura quittée.",
   "problem.room_locked": "L’organisateur a verrouillé la réunion. Demandez-lui de la déverrouiller, puis réessayez.",
   "problem.entry_denied": "L’organisateur ne vous a pas laissé entrer.",
+  "problem.ended": "La réunion s’est terminée avant que l’on vous laisse entrer.",
+  "problem.waits_elsewhere":
+    "Vous avez ouvert cette réunion dans un autre onglet ou sur un autre appareil, et c’est là que vous attendez. Pour attendre ici, refaites la demande.",
   "problem.waited_too_long": "Personne ne vous a laissé entrer. Demandez à l’organisateur, puis réessayez.",
   "problem.waiting_room_full": "Trop de personnes attendent. Réessayez plus tard.",
   "problem.quota_exceeded": "Il y a autant de personnes en réunion que permis. Réessayez quand quelqu’un sera parti.",

@@ -496,6 +496,9 @@ export default {
   "problem.room_full": "会議は満員です。誰かが退出してからもう一度お試しください。",
   "problem.room_locked": "主催者が会議をロックしました。解除を依頼して、もう一度お試しください。",
   "problem.entry_denied": "主催者が参加を許可しませんでした。",
+  "problem.ended": "参加が許可される前に会議が終了しました。",
+  "problem.waits_elsewhere":
+    "別のタブまたはデバイスでこの会議を開いて、そこで待機しています。ここで待つには、もう一度申請してください。",
   "problem.waited_too_long": "参加が許可されませんでした。主催者に確認して、もう一度お試しください。",
   "problem.waiting_room_full": "待機中の人が多すぎます。しばらくしてからもう一度お試しください。",
   "problem.quota_exceeded": "参加者数が上限に達しています。誰かが退出してからもう一度お試しください。",

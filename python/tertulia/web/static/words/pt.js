@@ -518,6 +518,9 @@ export default {
   "problem.room_full": "A reunião está cheia. Tente novamente quando alguém tiver saído.",
   "problem.room_locked": "O organizador bloqueou a reunião. Peça que a desbloqueie e tente novamente.",
   "problem.entry_denied": "O organizador não permitiu sua entrada.",
+  "problem.ended": "A reunião terminou antes que permitissem sua entrada.",
+  "problem.waits_elsewhere":
+    "Você abriu esta reunião em outra guia ou em outro dispositivo e está aguardando lá. Para aguardar aqui, peça novamente.",
   "problem.waited_too_long": "Ninguém permitiu sua entrada. Fale com o organizador e tente novamente.",
   "problem.waiting_room_full": "Há pessoas demais aguardando. Tente novamente mais tarde.",
   "problem.quota_exceeded":
