@@ -286,6 +286,9 @@ async def test_somebody_is_made_quieter(come: Come, base: str) -> None:
     await ana.tile("Ben").hover()
     await ana.button("Volume of Ben").click()
     await expect(ana.page.get_by_role("slider", name="Volume of Ben")).to_have_value("0.25")
+    await ana.page.reload()
+    await ana.button("Join now").click()
+    await ana.page.wait_for_function(f"() => {volumes}.includes(0.25)")
 
 
 async def test_somebody_is_made_quieter_by_touch_on_a_phone(come: Come, base: str) -> None:

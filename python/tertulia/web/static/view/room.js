@@ -107,7 +107,7 @@ export class Room {
     this.#keyboard = new Keyboard(run, this.#devices.talk, moves);
     this.#recording = new RecordingControl(meeting, rest, update);
     this.#startSound = startSoundButton(() => this.#onStartSound());
-    this.#sound = new Sound(() => {
+    this.#sound = new Sound(meeting.roomId, () => {
       this.#startSound.hidden = false;
     });
     this.#chimes = new Chimes(meeting, () => this.#panels.open === "chat");
