@@ -353,8 +353,12 @@ async def test_a_co_host_and_the_spotlight(come: Come, base: str) -> None:
     await choose(ben, "Ana", "Spotlight for everyone")
     await ana.hears("You are in the spotlight: everyone sees you large.")
     await expect(ben.page.locator(".tile").first).to_have_attribute("aria-label", "Ana")
+    await ben.button("More").click()
+    await ben.page.get_by_role("menuitem", name="Meeting control").click()
+    await ben.page.get_by_role("dialog", name="Meeting control").wait_for()
     await choose(ana, "Ben", "Take co-host away")
     await ben.hears("You are no longer a co-host.")
+    await expect(ben.page.get_by_role("dialog")).to_have_count(0)
     await expect(ben.button("Mute all")).to_be_hidden()
 
 

@@ -198,6 +198,13 @@ async def test_the_meeting_floats_in_a_window_and_comes_back(come: Come, base: s
     await expect(floating.get_by_role("button", name="Mute", exact=True)).to_be_visible()
     await floating.keyboard.up(" ")
     await expect(floating.get_by_role("button", name="Unmute", exact=True)).to_be_visible()
+    # Its dialogs are of the page, which comes to the front.
+    await ana.page.evaluate("window.focus = () => { document.documentElement.dataset.front = 'yes'; }")
+    await tile.hover()
+    await floating.get_by_role("button", name="Volume of Ben").click()
+    await ana.page.get_by_role("slider", name="Volume of Ben").wait_for()
+    await expect(ana.page.locator("html")).to_have_attribute("data-front", "yes")
+    await ana.page.get_by_role("dialog").get_by_role("button", name="Close").click()
     await floating.keyboard.press("c")
     await ana.page.get_by_role("textbox", name="Message").wait_for()
     await ana.button("Bring the meeting back here").click()

@@ -75,7 +75,11 @@ export class Room {
     this.#inviting = inviting;
     const [update, run] = [() => this.#redraw.schedule(), (/** @type {Action} */ action) => this.#run(action)];
     const onInvite = () => run("invite");
-    const onVolume = (/** @type {string} */ userId) => void this.#dialogs.openVolume(userId);
+    const onVolume = (/** @type {string} */ userId) => {
+      // The dialog is of this window, and would open behind the floating one.
+      if (this.#floating.isOpen) window.focus();
+      void this.#dialogs.openVolume(userId);
+    };
     this.#grid = new Grid(meeting, local, {
       onChanged: () => this.#people.update(),
       onVolume,
