@@ -280,6 +280,22 @@ async def test_a_camera_that_nobody_says_is_on_counts_while_it_films(come: Come,
     await row.get_by_role("img", name="Camera off").wait_for()
 
 
+async def test_a_long_name_takes_two_lines_and_is_whole_in_its_tooltip(come: Come, base: str) -> None:
+    long = "Wilhelmina Alexandra Bartholomew-Featherstonehaugh of the Department of Exceedingly Long Names"
+    room = new_room(base)
+    ana, wilhelmina = await come("Ana", viewport=DESKTOP), await come(long)
+    await ana.join(room.host_link)
+    await wilhelmina.join(room.link)
+    await ana.press("p")
+    names = ana.page.locator(".people-list .name")
+    one, two = names.filter(has_text="Ana"), names.filter(has_text="Wilhelmina")
+    await expect(two).to_have_attribute("title", long)
+    height = "(name) => name.getBoundingClientRect().height"
+    assert await two.evaluate(height) == pytest.approx(2 * await one.evaluate(height), abs=2)
+    assert await two.evaluate("(name) => name.scrollHeight > name.clientHeight")
+    await expect(ana.page.locator(".tile .name", has_text="Wilhelmina")).to_have_attribute("title", long)
+
+
 async def test_somebody_is_made_quieter(come: Come, base: str) -> None:
     ana, _ = await meet(come, base)
     await ana.hears_tones()
