@@ -39,20 +39,20 @@ test("what comes from someone: picture, bits a second, loss, codec", async () =>
     ...{ userId: "ben", source: "camera", bitrate: 720_000, loss: 0.1, codec: "VP8" },
     picture: { width: 640, height: 360, rate: 30 },
   });
-  assert.equal(plain(streamWords(stream)), "640 × 360, 30 fps · 720 kb/s · VP8 · 10% lost");
+  assert.equal(plain(streamWords(stream)), "640 × 360, 30 fps · 720\u00a0kb/s · VP8 · 10% lost");
 });
 
 test("what we send, with the loss that the other side reports", async () => {
   const remote = { id: "remote", type: "remote-inbound-rtp", fractionLost: 0.25 };
   const { streams } = await read([outbound(0), remote], [outbound(1000), remote]);
   assert.deepEqual(streams, [{ userId: "", source: "screen", picture: null, bitrate: 8000, loss: 0.25, codec: "VP8" }]);
-  assert.equal(plain(streamWords({ ...streams[0], loss: NaN, bitrate: 2_345_000 })), "2.3 Mb/s · VP8");
+  assert.equal(plain(streamWords({ ...streams[0], loss: NaN, bitrate: 2_345_000 })), "2.3\u00a0Mb/s · VP8");
   const limit = { userId: "", source: "camera", height: 180, fewerFrames: true };
   const because = "because of your connection";
   const limited = (more) => plain(streamWords({ ...streams[0], loss: NaN, bitrate: 2_345_000 }, { ...limit, ...more }));
-  assert.equal(limited({}), `2.3 Mb/s · VP8 · smaller ${because} · fewer frames ${because}`);
-  assert.equal(limited({ height: null }), `2.3 Mb/s · VP8 · fewer frames ${because}`);
-  assert.equal(limited({ fewerFrames: false }), `2.3 Mb/s · VP8 · smaller ${because}`);
+  assert.equal(limited({}), `2.3\u00a0Mb/s · VP8 · smaller ${because} · fewer frames ${because}`);
+  assert.equal(limited({ height: null }), `2.3\u00a0Mb/s · VP8 · fewer frames ${because}`);
+  assert.equal(limited({ fewerFrames: false }), `2.3\u00a0Mb/s · VP8 · smaller ${because}`);
 });
 
 test("nothing of what does not flow, has no name or is not sent", async () => {
