@@ -28,12 +28,12 @@ STOP_FILMING: Final = """(() => {
 
 FILM_SILENTLY: Final = """async ([roomId, displayName]) => {
   const { Hub, Rest, Roster, newUuid } = await import("/static/protocol.js");
-  const { createLink } = await import("/static/media/link.js");
+  const { SfuLink } = await import("/static/media/sfu/link.js");
   const [camera] = (await navigator.mediaDevices.getUserMedia({ video: true })).getVideoTracks();
   const grant = () => new Rest(location.origin).join(roomId, newUuid(), displayName);
   const hub = new Hub({ roomId, grant, state: () => ({ isMuted: true, isVideoOn: false }) });
   const tracks = new Map([["camera", camera]]);
-  const link = createLink("sfu", { hub, roster: new Roster(hub), userId: "", iceServers: [], tracks });
+  const link = new SfuLink({ hub, roster: new Roster(hub), userId: "", iceServers: [], tracks });
   await hub.join();
   window.stopFilming = () => link.setTrack("camera", null);
 }"""
