@@ -249,9 +249,18 @@ class RoomLocked(Refused):
 
 
 class EntryDenied(Refused):
-    """A host has not admitted who waited, or has ended the meeting."""
+    """A host has not admitted who waited."""
 
     code, status = "entry_denied", 403
+
+
+class EndedBeforeEntry(EntryDenied):
+    """The meeting was ended while they waited."""
+
+    reason = "ended"
+
+    def __init__(self) -> None:
+        super().__init__("the meeting has ended")
 
 
 class WaitedTooLong(Refused):

@@ -48,16 +48,17 @@ async def test_who_comes_later_reads_what_was_written_and_reacts(come: Come, bas
     assert await paragraph.locator("b").count() == 0
     assert await ben.page.locator(".control .unread").is_hidden()
     await react(ben, "please", "👍")
-    chip = message(ana, "please").get_by_role("button", name="👍 Ben")
+    chip = message(ana, "please").get_by_role("button", name="👍 1: Ben")
     await expect(chip).to_have_attribute("aria-pressed", "false")
     await chip.click()
-    await expect(message(ben, "please").locator(".reaction")).to_have_text("👍2")
+    await expect(message(ben, "please").locator(".reaction")).to_have_text("👍 2")
     await message(ben, "please").locator(".reaction").click()
-    await expect(message(ana, "please").locator(".reaction")).to_have_text("👍1")
+    await expect(message(ana, "please").locator(".reaction")).to_have_text("👍 1")
     await ana.page.screenshot(path=pictures / "chat-reactions.png")
     await ana.page.get_by_role("button", name="React", exact=True).click()
     await ana.page.locator(".emoji-menu button").nth(6).click()
     await ben.page.locator(".float", has_text="Ana").wait_for(state="attached")
+    await ben.hears("Ana reacted: ")
     await ben.page.evaluate(NO_CLIPBOARD)
     await message(ben, "please").hover()
     await message(ben, "please").get_by_role("button", name="React or copy").click()
@@ -86,6 +87,9 @@ async def test_a_private_message_is_for_one(come: Come, base: str, pictures: Pat
     await ben.page.get_by_role("button", name="Write to Ana privately").click()
     await write(ben, "thank you")
     await message(ana, "thank you").wait_for()
+    await ben.button("Close chat").click()
+    await write(ana, "one more word")
+    await ben.hears("Ana, privately: one more word")
     await ben.leave()
     await write(ana, "are you gone?")
     await message(ana, "Not sent").wait_for()
@@ -125,7 +129,7 @@ async def test_firefox_reads_and_reacts(come: Come, base: str, tmp_path: Path, p
         await page.picture(pictures / "firefox-copy-by-hand.png")
         assert await page.evaluate(f"({SELECTED})(document.activeElement)") == "before Firefox"
         await page.evaluate('document.querySelector("dialog").close()')
-        await message(ana, "before Firefox").get_by_role("button", name="👍 Ben").wait_for()
+        await message(ana, "before Firefox").get_by_role("button", name="👍 1: Ben").wait_for()
 
 
 async def test_what_was_written_stays_once_over_a_new_page(come: Come, base: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from playwright.async_api import expect
@@ -74,6 +75,21 @@ async def test_who_was_denied_is_told_so_after_a_reload_too(come: Come, base: st
     await ben.button("Try again").click()
     await ben.button("Ask to join").wait_for()
     ben.trouble = [text for text in ben.trouble if "the server responded with a status of 401" not in text]
+
+
+async def test_who_waits_in_vain_is_told_why(come: Come, base: str) -> None:
+    room = new_room(base, waitingRoom=True)
+    ana, ben, tab = [await come(name) for name in ("Ana", "Ben", "Ben")]
+    await ana.join(room.host_link)
+    token = call("POST", f"{base}/v1/rooms/{room.id}/join", {"userId": str(uuid4()), "displayName": "Ben"})["token"]
+    await ask(ben, f"{room.link}#token={token}")
+    await ana.hears("Ben is waiting to join.")
+    await ask(tab, f"{room.link}#token={token}")
+    await ben.page.get_by_text("You opened this meeting in another tab").wait_for()
+    await ben.button("Ask to join").click()
+    await tab.page.get_by_text("You opened this meeting in another tab").wait_for()
+    call("POST", f"{base}/v1/rooms/{room.id}/end", token=room.join_token)
+    await ben.page.get_by_text("The meeting ended before you were let in.").wait_for()
 
 
 async def test_who_waits_may_go_and_all_come_in_without_a_waiting_room(come: Come, base: str) -> None:
@@ -337,8 +353,12 @@ async def test_a_co_host_and_the_spotlight(come: Come, base: str) -> None:
     await choose(ben, "Ana", "Spotlight for everyone")
     await ana.hears("You are in the spotlight: everyone sees you large.")
     await expect(ben.page.locator(".tile").first).to_have_attribute("aria-label", "Ana")
+    await ben.button("More").click()
+    await ben.page.get_by_role("menuitem", name="Meeting control").click()
+    await ben.page.get_by_role("dialog", name="Meeting control").wait_for()
     await choose(ana, "Ben", "Take co-host away")
     await ben.hears("You are no longer a co-host.")
+    await expect(ben.page.get_by_role("dialog")).to_have_count(0)
     await expect(ben.button("Mute all")).to_be_hidden()
 
 

@@ -82,8 +82,10 @@ async def seen(come: Come, base: str, locale: str, name: str, text: str) -> dict
     await ana.press("c")
     await viewer.see("message", page.locator(".messages li", has_text=text))
     await page.locator(".recipient select").select_option(label=name)
-    # Where no element can be, characters isolate it.
-    await expect(page.locator(".compose textarea")).to_have_attribute("placeholder", re.compile("\u2068.+\u2069"))
+    # Where no element can be, characters isolate it, unless all is from left to right.
+    is_one_way = locale == "en" and name.isascii()
+    address = name if is_one_way else f"\u2068{name}\u2069"
+    await expect(page.locator(".compose textarea")).to_have_attribute("placeholder", re.compile(re.escape(address)))
     await write(ana, text)
     await viewer.see("private", page.locator(".messages li", has_text=text).nth(1))
     await ana.press("Escape")

@@ -37,7 +37,7 @@ _UNMARKED: Final = """() => {
   for (const element of document.body.querySelectorAll("[aria-label], [title], [placeholder]")) {
     for (const name of ["aria-label", "title", "placeholder"]) {
       const text = element.getAttribute(name);
-      if (text && !/⟦.*⟧/.test(text) && !element.matches(".tile")) unmarked.push(`${name}: ${text}`);
+      if (text && !/⟦.*⟧/.test(text) && !element.matches(".tile, .name")) unmarked.push(`${name}: ${text}`);
     }
   }
   return { unmarked, texts: found.length };

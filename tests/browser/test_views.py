@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Final
 
 import pytest
@@ -27,12 +28,12 @@ STOP_FILMING: Final = """(() => {
 
 FILM_SILENTLY: Final = """async ([roomId, displayName]) => {
   const { Hub, Rest, Roster, newUuid } = await import("/static/protocol.js");
-  const { createLink } = await import("/static/media/link.js");
+  const { SfuLink } = await import("/static/media/sfu/link.js");
   const [camera] = (await navigator.mediaDevices.getUserMedia({ video: true })).getVideoTracks();
   const grant = () => new Rest(location.origin).join(roomId, newUuid(), displayName);
   const hub = new Hub({ roomId, grant, state: () => ({ isMuted: true, isVideoOn: false }) });
   const tracks = new Map([["camera", camera]]);
-  const link = createLink("sfu", { hub, roster: new Roster(hub), userId: "", iceServers: [], tracks });
+  const link = new SfuLink({ hub, roster: new Roster(hub), userId: "", iceServers: [], tracks });
   await hub.join();
   window.stopFilming = () => link.setTrack("camera", null);
 }"""
@@ -197,6 +198,13 @@ async def test_the_meeting_floats_in_a_window_and_comes_back(come: Come, base: s
     await expect(floating.get_by_role("button", name="Mute", exact=True)).to_be_visible()
     await floating.keyboard.up(" ")
     await expect(floating.get_by_role("button", name="Unmute", exact=True)).to_be_visible()
+    # Its dialogs are of the page, which comes to the front.
+    await ana.page.evaluate("window.focus = () => { document.documentElement.dataset.front = 'yes'; }")
+    await tile.hover()
+    await floating.get_by_role("button", name="Volume of Ben").click()
+    await ana.page.get_by_role("slider", name="Volume of Ben").wait_for()
+    await expect(ana.page.locator("html")).to_have_attribute("data-front", "yes")
+    await ana.page.get_by_role("dialog").get_by_role("button", name="Close").click()
     await floating.keyboard.press("c")
     await ana.page.get_by_role("textbox", name="Message").wait_for()
     await ana.button("Bring the meeting back here").click()
@@ -272,6 +280,22 @@ async def test_a_camera_that_nobody_says_is_on_counts_while_it_films(come: Come,
     await row.get_by_role("img", name="Camera off").wait_for()
 
 
+async def test_a_long_name_takes_two_lines_and_is_whole_in_its_tooltip(come: Come, base: str) -> None:
+    long = "Wilhelmina Alexandra Bartholomew-Featherstonehaugh of the Department of Exceedingly Long Names"
+    room = new_room(base)
+    ana, wilhelmina = await come("Ana", viewport=DESKTOP), await come(long)
+    await ana.join(room.host_link)
+    await wilhelmina.join(room.link)
+    await ana.press("p")
+    names = ana.page.locator(".people-list .name")
+    one, two = names.filter(has_text="Ana"), names.filter(has_text="Wilhelmina")
+    await expect(two).to_have_attribute("title", long)
+    height = "(name) => name.getBoundingClientRect().height"
+    assert await two.evaluate(height) == pytest.approx(2 * await one.evaluate(height), abs=2)
+    assert await two.evaluate("(name) => name.scrollHeight > name.clientHeight")
+    await expect(ana.page.locator(".tile .name", has_text="Wilhelmina")).to_have_attribute("title", long)
+
+
 async def test_somebody_is_made_quieter(come: Come, base: str) -> None:
     ana, _ = await meet(come, base)
     await ana.hears_tones()
@@ -285,6 +309,9 @@ async def test_somebody_is_made_quieter(come: Come, base: str) -> None:
     await ana.tile("Ben").hover()
     await ana.button("Volume of Ben").click()
     await expect(ana.page.get_by_role("slider", name="Volume of Ben")).to_have_value("0.25")
+    await ana.page.reload()
+    await ana.button("Join now").click()
+    await ana.page.wait_for_function(f"() => {volumes}.includes(0.25)")
 
 
 async def test_somebody_is_made_quieter_by_touch_on_a_phone(come: Come, base: str) -> None:
@@ -316,13 +343,18 @@ async def test_what_is_measured_is_shown_and_copied(come: Come, base: str, topol
         await expect(section).to_contain_text("Microphone")
         await expect(section).to_contain_text("Opus", ignore_case=True)
         await expect(section.locator("dd", has_text="320 × 180")).to_contain_text("kb/s")
-    await expect(dialog).to_contain_text("Direct, by UDP")
+    # With an SFU, everyone's media goes by the same path: to the server.
+    term = "Path to the server" if topology == "sfu" else "Path"
+    path = of_ben.locator("div").filter(has=ana.page.get_by_role("term").get_by_text(term, exact=True))
+    await expect(path.get_by_role("definition")).to_have_text(re.compile(r"^Direct, by UDP · \d+ ms$"))
     await dialog.get_by_role("button", name="Copy report").click()
     await ana.hears("Report copied.")
     report = json.loads(await ana.page.evaluate("navigator.clipboard.readText()"))
     assert report["topology"] == topology and report["hub"] == "joined"
     sources = {(stream["userId"] == "", stream["source"]) for stream in report["streams"]}
     assert sources == {(is_own, source) for is_own in (True, False) for source in ("microphone", "camera")}
+    of_others = [stream for stream in report["streams"] if stream["userId"]]
+    assert all(stream["path"]["to"] == ("server" if topology == "sfu" else stream["userId"]) for stream in of_others)
     assert "Ben" not in json.dumps(report)
     assert ben.trouble == []
 

@@ -18,10 +18,10 @@ from starlette.responses import Response
 
 from tertulia.errors import NotFound
 from tertulia.http.lean import lean
+from tertulia.http.told import TOLD, WEB, language_of, translated
 from tertulia.rest.addresses import WS_PATH, Base, base_of
 from tertulia.rest.codes import is_code
 
-WEB: Final = Path(__file__).parent.parent / "web"
 DOCS: Final = Path(__file__).parent / "docs"
 _TYPES: Final = {
     ".js": "text/javascript",
@@ -69,8 +69,9 @@ async def _nowhere_else() -> None:
 _Stamp = tuple[int, int, int] | None
 _MOST_KNOWN: Final = 500
 """Names under which files are kept: several times as many as there are."""
-_MOST_CARDS: Final = 16
-"""Addresses of this server for which the page is kept: it has one, or a few."""
+_MOST_ADDRESSES: Final = 16
+"""Of this server, for which its pages are kept in each language: it has one, or a few."""
+_MANIFEST: Final = "app.webmanifest"
 
 
 _ZIPPED: Final = frozenset({".js", ".mjs", ".css", ".svg", ".html", ".webmanifest", ".json", ".wasm", ".tflite"})
@@ -113,13 +114,6 @@ def _stamp(path: Path) -> _Stamp:
     return found.st_mtime_ns, found.st_size, found.st_ino
 
 
-Change = Callable[[_Asset, Base], _Asset]
-
-
-def _unchanged(asset: _Asset, _base: Base) -> _Asset:
-    return asset
-
-
 def _etag(content: bytes) -> str:
     return f'"{hashlib.sha256(content).hexdigest()[:_TAG_DIGITS]}"'
 
@@ -133,14 +127,15 @@ def _takes_gzip(accepted: str) -> bool:
     return False
 
 
-def card(base: Base) -> str:
+def card(base: Base, language: str) -> str:
     """The Open Graph tags of the page (ogp.me), which want whole addresses."""
+    told = TOLD[language]
     image = html.escape(f"{base.url}/static/card.png")
     tags = {
         "og:site_name": "Tertulia",
         "og:type": "website",
-        "og:title": "Join a meeting on Tertulia",
-        "og:description": "Open the link to join by video or sound, in the browser. Nothing to install.",
+        "og:title": told.title,
+        "og:description": told.invitation,
         "og:image": image,
         "og:image:width": "1200",
         "og:image:height": "630",
@@ -169,12 +164,12 @@ class Pages:
         self._public_url = public_url
         self._media_origin = media_origin
         self._known: dict[str, _Known] = {}
-        self._cards: dict[tuple[str, str], _Asset] = {}
-        """The page with its card, by its tag without, and by the address of the server."""
+        self._told: dict[str, dict[tuple[str, str], _Asset]] = {}
+        """By the address of the server: pages as they are told, by the tags of their files, and by language."""
 
     async def index(self, request: Request) -> Response:
         """Serve the page itself."""
-        return await self._send(request, "index.html", change=self._with_card)
+        return await self._send(request, "index.html", is_told=True)
 
     async def room(self, request: Request) -> Response:
         """Serve the page of a room: 404 with it where the path names none, since it says so to people.
@@ -198,7 +193,7 @@ class Pages:
 
     async def meetings(self, request: Request) -> Response:
         """Serve the page of a tenant's meetings, which asks for an API key itself."""
-        return await self._send(request, "meetings.html")
+        return await self._send(request, "meetings.html", is_told=True)
 
     async def unknown(self, request: Request) -> Response:
         """Serve the page, which tells people that there is nothing at this path, with 404.
@@ -208,7 +203,7 @@ class Pages:
         """
         if request.method not in ("GET", "HEAD") or "text/html" not in request.headers.get("accept", ""):
             raise NotFound("there is nothing at this path")
-        return await self._send(request, "index.html", 404, self._with_card)
+        return await self._send(request, "index.html", 404, is_told=True)
 
     async def asset(self, request: Request) -> Response:
         """Serve one of its assets.
@@ -216,24 +211,28 @@ class Pages:
         Raises:
             NotFound
         """
-        return await self._send(request, f"{self._assets}/{request.path_params['path']}")
+        path = request.path_params["path"]
+        return await self._send(request, f"{self._assets}/{path}", is_told=path == _MANIFEST)
 
-    def _with_card(self, asset: _Asset, base: Base) -> _Asset:
-        """The page with what other sites show for a link to it: the same for every link, so that none gives away who
-        meets there."""
-        known = self._cards.get((asset.etag, base.url))
+    def _tell(self, asset: _Asset, base: Base, language: str) -> _Asset:
+        """A page in this language, with what other sites show for a link to it: the same for every link, so that none
+        gives away who meets there."""
+        # A client may call the server by any name: what is not kept is not compressed either.
+        is_kept = base.url in self._told or len(self._told) < _MOST_ADDRESSES
+        pages = self._told.setdefault(base.url, {}) if is_kept else {}
+        known = pages.get((asset.etag, language))
         if known is None:
-            # A client may call the server by any name: what is not kept is not compressed either.
-            is_kept = len(self._cards) < _MOST_CARDS
-            content = asset.content.replace(_CARD_MARK, card(base).encode())
-            known = _asset(content, asset.media_type, is_text=is_kept)
-            if is_kept:
-                self._cards[asset.etag, base.url] = known
+            content = translated(asset.content, language).replace(_CARD_MARK, card(base, language).encode())
+            known = pages[asset.etag, language] = _asset(content, asset.media_type, is_text=is_kept)
         return known
 
-    async def _send(self, request: Request, name: str, status: int = 200, change: Change = _unchanged) -> Response:
+    async def _send(self, request: Request, name: str, status: int = 200, *, is_told: bool = False) -> Response:
+        """``is_told``: in the language of whoever asks."""
         base = base_of(request, self._public_url)
-        asset = change(self._read(name), base)
+        asset, varies = self._read(name), []
+        if is_told:
+            asset = self._tell(asset, base, language_of(request.headers.get("accept-language", "")))
+            varies.append("Accept-Language")
         headers = {
             "ETag": asset.etag,
             "Cache-Control": "no-cache",
@@ -247,11 +246,13 @@ class Pages:
             }
         content = asset.content
         if asset.zipped:
-            headers["Vary"] = "Accept-Encoding"
+            varies.append("Accept-Encoding")
             if _takes_gzip(request.headers.get("accept-encoding", "")):
                 content = asset.zipped
                 # A strong tag is of one representation (RFC 9110 section 8.8.1).
                 headers |= {"Content-Encoding": "gzip", "ETag": f'{asset.etag[:-1]}-gzip"'}
+        if varies:
+            headers["Vary"] = ", ".join(varies)
         known = {tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")}
         if status == 200 and (headers["ETag"] in known or "*" in known):
             return Response(status_code=304, headers=headers)

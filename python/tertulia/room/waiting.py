@@ -14,7 +14,7 @@ from msgspec import Struct
 from tertulia import times
 from tertulia.contract.events import Knock
 from tertulia.contract.settings import Settings
-from tertulia.errors import AlreadyJoined, EntryDenied, NotJoined, WaitedTooLong, WaitingRoomFull
+from tertulia.errors import AlreadyJoined, EndedBeforeEntry, EntryDenied, NotJoined, WaitedTooLong, WaitingRoomFull
 from tertulia.ids import ConnectionId, UserId
 from tertulia.room import events
 from tertulia.room.effects import Deliver, Refuse
@@ -111,7 +111,7 @@ class WaitingRoom:
     def ended(self, reason: str) -> None:
         """The meeting is over."""
         if reason in _ENDS_FOR_ALL:
-            self.refuse_all(EntryDenied("the meeting has ended"))
+            self.refuse_all(EndedBeforeEntry())
 
     def refuse_all(self, error: Exception) -> None:
         """Nobody has anything to wait for any more."""

@@ -11,7 +11,8 @@ from PIL import Image
 from starlette.requests import Request
 
 from tertulia.errors import NotFound
-from tertulia.http.pages import WEB, Pages, card, content_policy
+from tertulia.http.pages import Pages, card, content_policy
+from tertulia.http.told import WEB
 from tertulia.rest.addresses import Base
 
 
@@ -173,7 +174,7 @@ async def test_other_sites_are_told_of_no_meeting(tmp_path: Path, path: str) -> 
 
 
 def test_what_other_sites_are_told_is_escaped() -> None:
-    text = card(Base('https://a"><script>'))
+    text = card(Base('https://a"><script>'), "en")
     assert 'content="https://a&quot;&gt;&lt;script&gt;/static/card.png"' in text
     assert "<script" not in text
 

@@ -13,6 +13,7 @@ from tertulia.contract.events import JoinResult, Knock
 from tertulia.contract.settings import Settings
 from tertulia.errors import (
     AlreadyJoined,
+    EndedBeforeEntry,
     EntryDenied,
     Forbidden,
     QuotaExceeded,
@@ -386,7 +387,7 @@ def test_who_waits_elsewhere_is_shown_as_long_as_their_hub_says_so(core: Core) -
     assert of_hosts(core)[-1] == ("WaitingEnded", "zoe")
 
 
-@pytest.mark.parametrize(("reason", "answers"), [("host", [EntryDenied]), ("empty", [])])
+@pytest.mark.parametrize(("reason", "answers"), [("host", [EndedBeforeEntry]), ("empty", [])])
 def test_the_end_of_a_meeting_ends_the_wait_if_somebody_ended_it(core: Core, reason: str, answers: list[Any]) -> None:
     knock(core, "bob", "b")
     core.give(inputs.Message(EndedMessage(origin=THERE, session_id=SESSION, reason=reason)))

@@ -152,6 +152,16 @@ describe("Hub", () => {
     });
   });
 
+  test("does not throw out its own successor: who waits by another connection stays there", async () => {
+    const hub = await joinedHub();
+    const ends = [];
+    hub.on("end", ({ reason, error }) => ends.push([reason, error.code]));
+    FakeSocket.answer = refuse("already_joined");
+    FakeSocket.opened[0].drop(1006);
+    await settle();
+    assert.deepEqual([ends, FakeSocket.opened.length], [[["refused", "already_joined"]], 2]);
+  });
+
   for (const code of ["entry_denied", "room_locked", "waited_too_long"]) {
     test(`gives up when the answer is ${code}`, async () => {
       FakeSocket.reset(refuse(code));

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { beforeEach, describe, mock, test } from "node:test";
+// Loaded here, it takes a meeting no time.
+import "../../../python/tertulia/web/static/media/mesh.js";
 import { Meeting } from "../../../python/tertulia/web/static/meeting.js";
 import { Emitter, TertuliaError } from "../../../python/tertulia/web/static/protocol.js";
 import { FakeClock } from "./fake_clock.js";
@@ -85,6 +87,15 @@ function serveAgain(joined = {}) {
 
 const say = (event, payload, socket = FakeSocket.opened.at(-1)) => socket.say({ event, payload });
 const calls = (event) => FakeSocket.opened.flatMap((socket) => socket.calls(event)).map(({ payload }) => payload);
+/** @returns {Promise<string>} an offer as another member's client makes it */
+async function offerOf() {
+  const pc = new FakePeerConnection();
+  FakePeerConnection.made.pop();
+  for (const kind of ["audio", "video"]) pc.addTransceiver(kind, { direction: "sendrecv" });
+  await pc.setLocalDescription();
+  return pc.localDescription.sdp;
+}
+
 const closed = () => FakePeerConnection.made.map(({ signalingState }) => signalingState === "closed");
 
 function setUp() {
@@ -242,6 +253,32 @@ describe("joining a room without an SFU", () => {
     FakeSocket.opened[0].drop(1006);
     await settle();
     assert.deepEqual(closed(), [true, false]);
+  });
+
+  test("nothing is lost of what the others say while what connects to them is loaded", async () => {
+    serve({ topology: "p2p" });
+    const { meeting } = setUp();
+    const sdp = await offerOf();
+    meeting.hub.on("joined", () => {
+      for (const userId of ["zoe", "leo"]) {
+        say("ParticipantJoined", person(userId));
+        say("ReceiveOffer", { sourceUserId: userId, sdp });
+      }
+      say("ParticipantLeft", { userId: "leo", reason: "left" });
+    });
+    await meeting.join();
+    await settle();
+    const to = (event) => calls(event).map(({ targetUserId }) => targetUserId);
+    assert.deepEqual([to("SendOffer"), to("SendAnswer")], [["sfu", "ana"], ["zoe"]]);
+  });
+
+  test("who leaves meanwhile connects to nobody", async () => {
+    serve({ topology: "p2p" });
+    const { meeting } = setUp();
+    meeting.hub.on("joined", () => meeting.leave());
+    await meeting.join();
+    await settle();
+    assert.deepEqual(closed(), [true]);
   });
 
   test("who speaks is measured here", async () => {

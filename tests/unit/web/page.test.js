@@ -9,7 +9,7 @@ const FILES = readdirSync(new URL("static/", WEB), { recursive: true }).filter((
 
 /** @param {string} name of a module that a page begins with, of a catalogue, or of what is loaded on demand only */
 const isLoadedByName = (name) =>
-  /^(boot|view|meetings)\.js$|^words\/(meetings\/)?[a-z]{2}\.js$|^media\/effects\/|^(media|view)\/check\/|^view\/(dialogs\/|password\.js$)|^vendor\//.test(
+  /^(boot|view|meetings)\.js$|^words\/(meetings\/)?[a-z]{2}\.js$|^media\/(effects\/|(mesh|peer)\.js$)|^(media|view)\/check\/|^view\/(dialogs\/|password\.js$)|^vendor\//.test(
     name,
   );
 
@@ -63,6 +63,13 @@ for (const [page, entry] of [
 test("the lobby does not wait for the meeting", () => {
   const before = needed("view.js");
   for (const later of LATER) assert.ok(!before.includes(later));
+});
+
+test("only rooms without an SFU load what connects members to each other", () => {
+  assert.deepEqual(
+    needed("media/mesh.js").filter((name) => !needed("meeting.js").includes(name)),
+    ["media/peer.js"],
+  );
 });
 
 test("every module and every style sheet is of a page", () => {

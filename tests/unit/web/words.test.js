@@ -96,6 +96,27 @@ describe("the catalogues", () => {
   }
 });
 
+/**
+ * Words of a form of address that a catalogue does not use: it says tú, Sie, vous, você; in Hebrew nobody is addressed by
+ * a form that depends on who they are.
+ */
+const OTHER_ADDRESS = {
+  es: "ustedes|usted|compruebe|elija|suba|acérquese|pida|ábralo|haga|inténtelo|vuelva|espere|introduzca|conecte",
+  de: "du|dich|dir|dein(e|en|em|er|es)?|euch|euer|eure[nmrs]?",
+  fr: "tu|toi|tes|tien(s|ne|nes)?",
+  pt: "tu|te|ti|teus?|tuas?|vós",
+  he: "אתם|אתן|שלכם|לכם|אתכם|בחרו|פתחו|בקשו|השתמשו|התקרבו|הגבירו|נסו|בדקו|את/ה|מארח/ת|אורח/ת",
+};
+
+test("people are addressed in one way", () => {
+  for (const [language, words] of Object.entries(OTHER_ADDRESS)) {
+    const other = new RegExp(`(?<!\\p{L})(${words})(?!\\p{L})`, "iu");
+    for (const [key, text] of Object.entries(TEXTS.get(language))) {
+      for (const form of forms(text)) assert.doesNotMatch(form, other, key);
+    }
+  }
+});
+
 describe("the code of the page", () => {
   test("uses every text", () => {
     const used = new Set(CODE.flatMap(([, text]) => [...text.matchAll(/"([a-z]+\.[\w.]+)"/g)].map(([, key]) => key)));

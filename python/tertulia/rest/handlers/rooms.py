@@ -121,5 +121,5 @@ async def delete(call: Call[None], about: OfRoom) -> Answer:
 
 async def end(call: Call[None], about: OfRoom) -> Answer:
     """Ends the meeting."""
-    await call.services.hub.end_room(about.room.id, "ended")
+    await call.services.hub.end_room(about.room.id, "host")
     return Answer(204)

@@ -46,7 +46,7 @@ export class Meeting extends Emitter {
   /** @type {string | null} the name that we have given ourselves since we joined */
   #newName = null;
   #waits;
-  /** @type {{topology: Topology, link: Link} | null} null: not joined yet, or over */
+  /** @type {{topology: Topology, link: Link | null} | null} null: not joined yet, or over; no link: it is being loaded */
   #media = null;
   /** @type {RTCIceServer[] | null} null: not known yet */
   #iceServers = null;
@@ -103,7 +103,7 @@ export class Meeting extends Emitter {
     }
     const result = await this.hub.join();
     // Drawing the meeting now would delay the SFU's answer, and with it the first picture.
-    await Promise.race([this.#media?.link.agreed, new Promise((resolve) => setTimeout(resolve, ANSWER_WAIT_MS))]);
+    await Promise.race([this.#media?.link?.agreed, new Promise((resolve) => setTimeout(resolve, ANSWER_WAIT_MS))]);
     return result;
   }
 
@@ -113,7 +113,7 @@ export class Meeting extends Emitter {
 
   /** @returns {RemoteTrack[]} */
   tracks() {
-    return this.#media?.link.tracks() ?? [];
+    return this.#media?.link?.tracks() ?? [];
   }
 
   /** @returns {Set<string>} the userIds of the members whose screen is shared */
@@ -176,7 +176,7 @@ export class Meeting extends Emitter {
 
   /** @returns {Promise<import("./media/details.js").Details>} every stream, how packets go, and what the line limits */
   async details() {
-    return (await this.#media?.link.details()) ?? { streams: [], paths: [], limits: [] };
+    return (await this.#media?.link?.details()) ?? { streams: [], paths: [], limits: [] };
   }
 
   /**
@@ -224,7 +224,7 @@ export class Meeting extends Emitter {
 
   /** @param {WantedVideo[]} videos which videos are on screen, the most important first */
   setView(videos) {
-    this.#media?.link.setView(videos);
+    this.#media?.link?.setView(videos);
   }
 
   #listen() {
@@ -278,7 +278,7 @@ export class Meeting extends Emitter {
   #onWaiting() {
     const hasOffered = this.#media !== null && this.userId === "";
     if (hasOffered) {
-      this.#media?.link.close();
+      this.#media?.link?.close();
       this.#media = null;
       this.#waits = true;
       this.hub.askAgain();
@@ -333,16 +333,26 @@ export class Meeting extends Emitter {
   /** @param {Topology} topology */
   #use(topology) {
     if (this.#media?.topology === topology) return;
-    this.#media?.link.close();
-    const { hub, roster, userId } = this;
-    const link = createLink(topology, {
-      hub,
-      roster,
-      userId,
-      iceServers: this.#iceServers,
-      tracks: this.#local.tracks(),
-    });
-    this.#media = { topology, link };
+    this.#media?.link?.close();
+    /** @type {{topology: Topology, link: Link | null}} */
+    const media = { topology, link: null };
+    this.#media = media;
+    const options = () => {
+      const { hub, roster, userId } = this;
+      return { hub, roster, userId, iceServers: this.#iceServers, tracks: this.#local.tracks() };
+    };
+    const link = createLink(topology, options, () => this.#media === media);
+    if (!(link instanceof Promise)) return this.#begin(media, link);
+    this.#fit();
+    void link.then((loaded) => loaded && this.#begin(media, loaded));
+  }
+
+  /**
+   * @param {{topology: Topology, link: Link | null}} media
+   * @param {Link} link that carries it from now on
+   */
+  #begin(media, link) {
+    media.link = link;
     link.on("tracks", () => this.emit("tracks", null));
     link.on("speakers", (userIds) => this.emit("speakers", userIds));
     link.on("paused", (videos) => this.emit("paused", videos));
@@ -370,7 +380,7 @@ export class Meeting extends Emitter {
    * @param {MediaStreamTrack | null} track
    */
   #onLocalTrack(source, track) {
-    this.#media?.link.setTrack(source, track);
+    this.#media?.link?.setTrack(source, track);
     this.#onLocalChanged();
   }
 
@@ -403,11 +413,11 @@ export class Meeting extends Emitter {
   #takeIceServers({ iceServers }) {
     if (iceServers === this.#iceServers) return;
     this.#iceServers = iceServers;
-    this.#media?.link.setIceServers(iceServers);
+    this.#media?.link?.setIceServers(iceServers);
   }
 
   async #report() {
-    const report = await this.#media?.link.report();
+    const report = await this.#media?.link?.report();
     if (report) this.emit("report", report);
   }
 
@@ -419,7 +429,7 @@ export class Meeting extends Emitter {
 
   #close() {
     for (const end of this.#cleanup) end();
-    this.#media?.link.close();
+    this.#media?.link?.close();
     this.#media = null;
   }
 }

@@ -314,7 +314,7 @@ async function enter(entry, displayName, local, { waits, ownLink, onWaiting, onS
   let ended = /** @type {{reason: EndReason, error: TertuliaError | null} | null} */ (null);
   meeting.on("end", (end) => {
     ended = end;
-    if (end.error?.code === "entry_denied") keepDenial(visitor);
+    if (end.error?.isDenial) keepDenial(visitor);
     if (room) finish(end);
   });
   const pictures = new FirstPictures(meeting);

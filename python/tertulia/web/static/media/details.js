@@ -28,6 +28,15 @@ import { Counters } from "./quality.js";
  * @typedef {Measured & {limits: VideoLimit[]}} Details
  */
 
+/**
+ * @param {PathDetail[]} paths
+ * @param {string} userId of a member, or "" for ourselves
+ * @returns {PathDetail | undefined} how their media goes between us: straight to them, else as everyone's, by the SFU
+ */
+export function pathTo(paths, userId) {
+  return paths.find((path) => path.userId === userId) ?? paths.find((path) => path.userId === "");
+}
+
 /** Reads the statistics of one PeerConnection (W3C webrtc-stats), stream by stream. */
 export class Gauge {
   #counters = new Counters();

@@ -2,7 +2,7 @@
 /** @import { Emitter } from "../protocol/emitter.js" */
 /** @import { Hub } from "../protocol/hub.js" */
 /** @import { Roster } from "../protocol/roster.js" */
-import { Mesh } from "./mesh.js";
+import { backoff } from "../protocol/backoff.js";
 import { SfuLink } from "./sfu/link.js";
 
 /**
@@ -68,13 +68,46 @@ import { SfuLink } from "./sfu/link.js";
  * @property {Map<Source, MediaStreamTrack>} tracks what to send
  */
 
+/** What members say to each other where there is no SFU. */
+export const SIGNALS = /** @type {const} */ (["ReceiveOffer", "ReceiveAnswer", "IceCandidate"]);
+/** @typedef {{event: typeof SIGNALS[number], payload: any}} Signal */
+
 /**
- * Makes the link that a room of this topology uses.
+ * Makes the link that a room of this topology uses: for a room without an SFU later, since what it takes is loaded first,
+ * which most meetings do without.
  *
  * @param {Topology} topology
- * @param {LinkOptions} options
- * @returns {Link}
+ * @param {() => LinkOptions} options as they are by then
+ * @param {() => boolean} isWanted still
+ * @returns {Link | Promise<Link | null>} null: it is not wanted any more
  */
-export function createLink(topology, options) {
-  return topology === "p2p" ? new Mesh(options) : new SfuLink(options);
+export function createLink(topology, options, isWanted) {
+  return topology === "p2p" ? loadMesh(options, isWanted) : new SfuLink(options());
+}
+
+/**
+ * @param {() => LinkOptions} options
+ * @param {() => boolean} isWanted
+ * @returns {Promise<Link | null>} which has heard all that was said meanwhile
+ */
+async function loadMesh(options, isWanted) {
+  const { hub, roster } = options();
+  /** @type {Signal[]} */
+  let early = [];
+  const ends = [
+    ...SIGNALS.map((event) => hub.on(event, (payload) => early.push({ event, payload }))),
+    roster.on("left", ({ userId }) => {
+      early = early.filter(({ payload }) => payload.sourceUserId !== userId);
+    }),
+  ];
+  try {
+    for (let attempt = 0; isWanted(); attempt++) {
+      const mesh = await import("./mesh.js").catch(() => null);
+      if (mesh) return isWanted() ? new mesh.Mesh(options(), early) : null;
+      await new Promise((resolve) => setTimeout(resolve, backoff(attempt)));
+    }
+    return null;
+  } finally {
+    for (const end of ends) end();
+  }
 }

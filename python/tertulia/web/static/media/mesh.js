@@ -1,8 +1,9 @@
 /** @import { Hub } from "../protocol/hub.js" */
 /** @import { Source } from "../protocol/types.js" */
-/** @import { Link, LinkEvents, LinkOptions, LinkReport, LinkState, Quality, RemoteTrack } from "./link.js" */
+/** @import { Link, LinkEvents, LinkOptions, LinkReport, LinkState, Quality, RemoteTrack, Signal } from "./link.js" */
 import { Emitter } from "../protocol/emitter.js";
 import { combined } from "./blockage.js";
+import { SIGNALS } from "./link.js";
 import { Peer } from "./peer.js";
 
 /** A member who joins after us offers; one whose client does not know that gets our offer after this time. */
@@ -37,8 +38,11 @@ export class Mesh extends Emitter {
   /** Nothing to wait for: each connection comes up by itself. */
   agreed = Promise.resolve();
 
-  /** @param {LinkOptions} options whose roster has the members who were there before us */
-  constructor({ hub, roster, userId, iceServers, tracks }) {
+  /**
+   * @param {LinkOptions} options whose roster has the members who were there before us
+   * @param {Signal[]} [early] what they, and those who have come since, have said to us
+   */
+  constructor({ hub, roster, userId, iceServers, tracks }, early = []) {
     super();
     this.#hub = hub;
     this.#roster = roster;
@@ -47,13 +51,13 @@ export class Mesh extends Emitter {
     this.#sending = new Map(tracks);
     this.#unsubscribe = [
       hub.on("joined", () => this.#resume()),
-      hub.on("ReceiveOffer", ({ sourceUserId, sdp }) => this.#connect(sourceUserId).receiveOffer(sdp)),
-      hub.on("ReceiveAnswer", ({ sourceUserId, sdp }) => this.#peer(sourceUserId)?.receiveAnswer(sdp)),
-      hub.on("IceCandidate", ({ sourceUserId, candidate }) => this.#peer(sourceUserId)?.receiveCandidate(candidate)),
+      ...SIGNALS.map((event) => hub.on(event, (payload) => this.#hear({ event, payload }))),
       roster.on("joined", (member) => this.#expect(member.userId)),
       roster.on("left", (member) => this.#drop(member.userId)),
     ];
-    for (const member of roster.all) if (member.userId !== userId) this.#connect(member.userId).open();
+    for (const signal of early) this.#hear(signal);
+    const others = roster.all.filter((member) => member.userId !== userId && !this.#members.has(member.userId));
+    for (const member of others) this.#connect(member.userId).open();
   }
 
   /**
@@ -105,6 +109,13 @@ export class Mesh extends Emitter {
   close() {
     for (const unsubscribe of this.#unsubscribe) unsubscribe();
     for (const userId of [...this.#members.keys()]) this.#drop(userId);
+  }
+
+  /** @param {Signal} signal */
+  #hear({ event, payload: { sourceUserId, sdp, candidate } }) {
+    if (event === "ReceiveOffer") this.#connect(sourceUserId).receiveOffer(sdp);
+    else if (event === "ReceiveAnswer") this.#peer(sourceUserId)?.receiveAnswer(sdp);
+    else this.#peer(sourceUserId)?.receiveCandidate(candidate);
   }
 
   #peers() {

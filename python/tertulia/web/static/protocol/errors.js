@@ -15,6 +15,11 @@ export class TertuliaError extends Error {
     this.reason = more.reason ?? "";
   }
 
+  /** Whether a host has denied who waited, and not merely ended the meeting. */
+  get isDenial() {
+    return this.code === "entry_denied" && this.reason !== "ended";
+  }
+
   /** Whether a token was refused that may be replaced by another one: not to who was removed from the meeting. */
   get isStale() {
     const isOfToken = this.code === "bad_token" || this.code === "unauthorized";

@@ -20,6 +20,7 @@ const REFUSED = new Set([
   "quota_exceeded",
   "room_locked",
   "entry_denied",
+  "already_joined",
   "waited_too_long",
   "waiting_room_full",
   "role_not_allowed",

@@ -45,6 +45,13 @@ export function notice(text, { action, topic, stays = false } = {}) {
   if (!stays) setTimeout(close, action ? SHOWN_MS * 2 : SHOWN_MS);
 }
 
+/** @param {string} text for screen readers: it is seen in another way */
+export function readOut(text) {
+  const element = h("div", { class: "hidden" }, h("span", {}, text));
+  area().append(element);
+  setTimeout(() => element.remove(), SHOWN_MS);
+}
+
 /** @param {unknown} error of a call that someone made: says what went wrong */
 export function fail(error) {
   notice(explainCall(error));

@@ -11,6 +11,8 @@ const ENTRY = {
   room_full: "problem.room_full",
   room_locked: "problem.room_locked",
   entry_denied: "problem.entry_denied",
+  ended: "problem.ended",
+  already_joined: "problem.waits_elsewhere",
   waited_too_long: "problem.waited_too_long",
   waiting_room_full: "problem.waiting_room_full",
   quota_exceeded: "problem.quota_exceeded",

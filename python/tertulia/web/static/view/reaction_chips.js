@@ -49,13 +49,15 @@ export function reactionChips(meeting, { onReact, onLeft }) {
  */
 function newChip(emoji, onclick) {
   const count = h("span", {});
-  const element = h("button", { type: "button", class: "reaction", onclick }, emoji, count);
+  const element = h("button", { type: "button", class: "reaction", onclick }, emoji, " ", count);
   const show = (/** @type {Meeting} */ meeting, /** @type {string[]} */ userIds) => {
-    const words = say("chat.reactionCount", { number: userIds.length });
+    const number = userIds.length;
+    const words = say("chat.reactionCount", { number });
     if (count.textContent !== words) count.textContent = words;
     element.setAttribute("aria-pressed", String(userIds.includes(meeting.userId)));
     const people = names(meeting, userIds);
-    label(element, say("chat.reaction", { emoji, names: people }));
+    // What is seen comes first in what is heard, and said to press it (WCAG 2.5.3).
+    label(element, say("chat.reaction", { emoji, number, names: people }));
   };
   return { element, show };
 }

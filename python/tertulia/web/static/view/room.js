@@ -75,7 +75,11 @@ export class Room {
     this.#inviting = inviting;
     const [update, run] = [() => this.#redraw.schedule(), (/** @type {Action} */ action) => this.#run(action)];
     const onInvite = () => run("invite");
-    const onVolume = (/** @type {string} */ userId) => void this.#dialogs.openVolume(userId);
+    const onVolume = (/** @type {string} */ userId) => {
+      // The dialog is of this window, and would open behind the floating one.
+      if (this.#floating.isOpen) window.focus();
+      void this.#dialogs.openVolume(userId);
+    };
     this.#grid = new Grid(meeting, local, pictures, {
       onChanged: () => this.#people.update(),
       onVolume,
@@ -107,7 +111,7 @@ export class Room {
     this.#keyboard = new Keyboard(run, this.#devices.talk, moves);
     this.#recording = new RecordingControl(meeting, rest, update);
     this.#startSound = startSoundButton(() => this.#onStartSound());
-    this.#sound = new Sound(() => {
+    this.#sound = new Sound(meeting.roomId, () => {
       this.#startSound.hidden = false;
     });
     this.#chimes = new Chimes(meeting, () => this.#panels.open === "chat");

@@ -8,6 +8,9 @@ import { clearNotices, notice } from "./notices.js";
 
 /** @typedef {"chat" | "people"} Panel */
 
+/** Of a message, in a notice. */
+const MOST_PREVIEWED = 80;
+
 /** Chat and people: at most one of them is open, beside the meeting. */
 export class SidePanels {
   #meeting;
@@ -70,12 +73,14 @@ export class SidePanels {
   }
 
   /** @param {ChatMessage} message */
-  #onSaid({ userId, text }) {
+  #onSaid({ userId, text: whole, private: isPrivate }) {
     if (this.#open === "chat" || userId === this.#meeting.userId) return;
     this.#unread++;
     const name = this.#meeting.roster.get(userId)?.displayName ?? say("meeting.someone");
     const action = { label: say("chat.open"), run: () => this.show("chat") };
-    notice(say("chat.preview", { name, text: text.slice(0, 80) }), { action, topic: "chat" });
+    const text = whole.slice(0, MOST_PREVIEWED);
+    const words = isPrivate ? say("chat.previewPrivate", { name, text }) : say("chat.preview", { name, text });
+    notice(words, { action, topic: "chat" });
     this.#onChange(null);
   }
 }

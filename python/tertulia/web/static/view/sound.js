@@ -1,19 +1,28 @@
 /** @import { RemoteTrack } from "../media/link.js" */
 import { h } from "./dom.js";
 
+/** People whose volume is remembered: of more, those whose was changed last. */
+const MOST_VOLUMES = 100;
+
 /** Plays the others' audio on the chosen speaker, each track by an element of its own. */
 export class Sound {
   /** @type {Map<MediaStreamTrack, HTMLAudioElement>} */
   #players = new Map();
   #speaker = "";
-  /** @type {Map<string, number>} by userId, in [0, 1]; who is not in it is as loud as they come */
-  #volumes = new Map();
+  /** By userId, in [0, 1]; who is not in it is as loud as they come. Kept for this tab, so that a reload changes nothing. */
+  #volumes;
+  #volumesKey;
   /** @type {RemoteTrack[]} */
   #tracks = [];
   #onBlocked;
 
-  /** @param {() => void} onBlocked the browser plays no audio before the person has clicked something */
-  constructor(onBlocked) {
+  /**
+   * @param {string} roomId
+   * @param {() => void} onBlocked the browser plays no audio before the person has clicked something
+   */
+  constructor(roomId, onBlocked) {
+    this.#volumesKey = `tertulia.volumes.${roomId}`;
+    this.#volumes = volumesFrom(sessionStorage.getItem(this.#volumesKey));
     this.#onBlocked = onBlocked;
     this.element = h("div", { hidden: true });
   }
@@ -40,7 +49,10 @@ export class Sound {
    * @param {number} volume in [0, 1]
    */
   setVolume(userId, volume) {
+    this.#volumes.delete(userId);
     this.#volumes.set(userId, volume);
+    const kept = [...this.#volumes].slice(-MOST_VOLUMES);
+    sessionStorage.setItem(this.#volumesKey, JSON.stringify(kept));
     this.#applyVolumes();
   }
 
@@ -96,5 +108,18 @@ export class Sound {
   async #direct(player) {
     if (!("setSinkId" in player) || player.sinkId === this.#speaker) return;
     await player.setSinkId(this.#speaker).catch(() => player.setSinkId(""));
+  }
+}
+
+/**
+ * @param {string | null} text as it was kept
+ * @returns {Map<string, number>} what of it makes sense
+ */
+function volumesFrom(text) {
+  try {
+    const isVolume = (/** @type {any} */ [, volume]) => volume >= 0 && volume <= 1;
+    return new Map(JSON.parse(text ?? "[]").filter(isVolume));
+  } catch {
+    return new Map();
   }
 }

@@ -38,7 +38,7 @@ export default {
   "home.notLink": "Das ist kein Besprechungslink. Fügen Sie den ganzen Link ein, den Sie erhalten haben.",
   "home.linkOnly":
     "Auf diesem Server brauchen Sie einen Link, um teilzunehmen. Öffnen Sie den Link, den Sie erhalten haben, oder fügen Sie ihn hier ein.",
-  "home.manage": "Alle Besprechungen, ihre Links und Aufnahmen",
+  "home.manage": "Alle Besprechungen, ihre Links und Aufzeichnungen",
 
   "lobby.title": "Bereit zur Teilnahme?",
   "lobby.lead": "Prüfen Sie Kamera und Mikrofon. Andere sehen Sie erst, wenn Sie teilnehmen.",
@@ -89,7 +89,7 @@ export default {
     "Dieses Gerät ist zu langsam, um Ihren Hintergrund zu verbergen. Ihre Kamera ist aus, damit ihn niemand sieht.",
   "background.failed":
     "Ihr Hintergrund konnte nicht verborgen werden. Prüfen Sie das Bild der Kamera, bevor andere es sehen.",
-  "background.without": "Ohne Hintergrund einschalten",
+  "background.without": "Ohne Verbergen einschalten",
   "background.notPicture": "Der Browser kann diese Datei nicht als Bild lesen. Wählen Sie eine JPEG- oder PNG-Datei.",
 
   "microphone.blocked":
@@ -106,7 +106,7 @@ export default {
   "microphone.failed": "Ihr Mikrofon konnte nicht gestartet werden. Versuchen Sie es erneut.",
   "microphone.lost": "Ihr Mikrofon ist ausgefallen: Es wurde getrennt, oder der Zugriff wurde entzogen.",
   "microphone.lostInLobby":
-    "Ihr Mikrofon ist ausgefallen: Es wurde getrennt, oder der Zugriff wurde entzogen. Schalten Sie es über die Taste wieder ein.",
+    "Ihr Mikrofon ist ausgefallen: Es wurde getrennt, oder der Zugriff wurde entzogen. Schalten Sie es mit seiner Schaltfläche wieder ein.",
   "microphone.interrupted":
     "Ihr Mikrofon liefert keinen Ton: Ihr Gerät hat es stummgeschaltet, zum Beispiel wegen eines Anrufs oder durch einen Schalter.",
   "camera.blocked":
@@ -122,13 +122,13 @@ export default {
   "camera.failed": "Ihre Kamera konnte nicht gestartet werden. Versuchen Sie es erneut.",
   "camera.lost": "Ihre Kamera ist ausgefallen: Sie wurde getrennt, oder der Zugriff wurde entzogen.",
   "camera.lostInLobby":
-    "Ihre Kamera ist ausgefallen: Sie wurde getrennt, oder der Zugriff wurde entzogen. Schalten Sie sie über die Taste wieder ein.",
+    "Ihre Kamera ist ausgefallen: Sie wurde getrennt, oder der Zugriff wurde entzogen. Schalten Sie sie mit ihrer Schaltfläche wieder ein.",
   "camera.interrupted":
     "Ihre Kamera liefert kein Bild: Ihr Gerät hat sie gesperrt, zum Beispiel wegen eines Anrufs oder durch einen Schalter.",
   "devices.lost":
     "Ihr Mikrofon und Ihre Kamera sind ausgefallen: Sie wurden getrennt, oder der Zugriff wurde entzogen.",
   "devices.lostInLobby":
-    "Ihr Mikrofon und Ihre Kamera sind ausgefallen: Sie wurden getrennt, oder der Zugriff wurde entzogen. Schalten Sie sie über die Tasten wieder ein.",
+    "Ihr Mikrofon und Ihre Kamera sind ausgefallen: Sie wurden getrennt, oder der Zugriff wurde entzogen. Schalten Sie sie mit ihren Schaltflächen wieder ein.",
   "devices.interrupted":
     "Ihr Mikrofon und Ihre Kamera liefern nichts: Ihr Gerät hat sie gesperrt, zum Beispiel wegen eines Anrufs oder durch einen Schalter.",
   "device.restart": "Wieder einschalten",
@@ -210,7 +210,7 @@ export default {
   "invitation.minutes": { one: "{count} Minute", other: "{count} Minuten" },
   "invitation.calendar": "Für den Kalender herunterladen",
   "invitation.tooFar":
-    "Ein Link ist höchstens {days} Tage gültig. Machen Sie die Kalenderdatei, wenn die Besprechung näher ist.",
+    "Ein Link ist höchstens {days} Tage gültig. Erstellen Sie die Kalenderdatei, wenn die Besprechung näher rückt.",
   "invitation.links": "Links dieser Besprechung",
   "invitation.none": "Es gibt noch keine Links.",
   "invitation.oldLink": "Ein älterer Link",
@@ -258,14 +258,14 @@ export default {
   "layout.auto": "Automatisch: Freigegebenes oder Angepinntes ist groß",
   "layout.grid": "Raster: alle gleich groß",
   "layout.speaker": "Sprecher: nur wer gerade spricht",
-  "layout.sidebar": "Seitenleiste: wer spricht groß, die anderen daneben",
+  "layout.sidebar": "Seitenleiste: wer spricht, ist groß, die anderen daneben",
   "layout.hideSelf": "Eigenes Bild ausblenden",
   "volume.of": "Lautstärke von {name}",
   "volume.onlyYou": "Nur Sie hören den Unterschied.",
 
   "blocked.everyone": "Ton und Video kommen nicht durch.",
-  "blocked.some": "Kein Ton und Video für einige Personen.",
-  "blocked.title": "Kein Ton und Video",
+  "blocked.some": "Bei einigen Personen kommen Ton und Video nicht durch.",
+  "blocked.title": "Weder Ton noch Video",
   "blocked.relay": "ein TURN-Relay",
   "blocked.server": "Zwischen Ihnen und dem Medienserver kommt nichts durch.",
   "blocked.people": "Zwischen Ihnen und {names} kommt nichts durch.",
@@ -321,6 +321,7 @@ export default {
   "details.measuring": "Wird gemessen …",
   "details.own": "Was Sie senden",
   "details.path": "Weg",
+  "details.pathToServer": "Weg zum Server",
   "details.direct": "Direkt, über {protocol}",
   "details.relayed": "Über ein TURN-Relay, mit {protocol}",
   "details.screen": "Bildschirm",
@@ -334,7 +335,7 @@ export default {
 
   "check.title": "Verbindung testen",
   "check.lead":
-    "Sehen und hören Sie, ob Ihre Geräte funktionieren, und ob Ihr Netz eine Besprechung trägt. Das dauert eine halbe Minute und braucht bis zu 10 MB.",
+    "Prüfen Sie, ob Ihre Geräte funktionieren und ob Ihr Netz für eine Besprechung reicht. Das dauert eine halbe Minute und braucht bis zu 10 MB Daten.",
   "check.sound": "Testton abspielen",
   "check.soundHint": "Wenn Sie nichts hören, drehen Sie lauter oder wählen Sie einen anderen Lautsprecher.",
   "check.start": "Netz testen",
@@ -353,13 +354,13 @@ export default {
   "check.good": "Ihre Verbindung reicht für Video in hoher Qualität.",
   "check.fair": "Ihre Verbindung reicht für Video in normaler Qualität.",
   "check.poor":
-    "Ihre Verbindung trägt Ton, aber wenig Video. Wählen Sie niedrige Videoqualität, gehen Sie näher an den Router oder nehmen Sie ein Kabel.",
+    "Ihre Verbindung reicht für Ton, aber nur für wenig Video. Wählen Sie eine niedrige Videoqualität, gehen Sie näher an den Router oder nehmen Sie ein Kabel.",
   "check.lossy":
     "Ein Teil dessen, was Sie senden oder empfangen, geht verloren: Ton und Bild können aussetzen. Gehen Sie näher an den Router oder nehmen Sie ein Kabel.",
   "check.detour":
     "Ton und Bild kommen nicht direkt über UDP durch und können sich verzögern. Bitten Sie im Büro oder in der Schule darum, UDP zuzulassen.",
   "check.measured":
-    "Gemessen, indem Sie sich selbst Video senden, höchstens {rate}. Ihre Verbindung trägt vielleicht mehr.",
+    "Gemessen mit Video, das Sie sich selbst senden, höchstens {rate}. Ihre Verbindung schafft vielleicht mehr.",
   "check.needsMeeting":
     "Auf diesem Server brauchen Sie den Link einer Besprechung, um Ihr Netz zu testen. Öffnen Sie ihn und wählen Sie den Test dort.",
   "check.back": "Zurück zur Besprechung",
@@ -459,7 +460,7 @@ export default {
   "chat.copy": "Nachricht kopieren",
   "chat.copied": "Nachricht kopiert.",
   "chat.writeTo": "{name} privat schreiben",
-  "chat.reaction": "{emoji} {names}",
+  "chat.reaction": "{emoji} {number}: {names}",
   "chat.reactionCount": "{number}",
   "chat.sending": "Wird gesendet …",
   "chat.unsent": "Nicht gesendet.",
@@ -467,6 +468,7 @@ export default {
   "chat.discard": "Verwerfen",
   "chat.open": "Chat öffnen",
   "chat.preview": "{name}: {text}",
+  "chat.previewPrivate": "{name}, privat: {text}",
 
   "reaction.title": "Reagieren",
 
@@ -484,6 +486,13 @@ export default {
   },
   "told.sharing": "{name} gibt einen Bildschirm frei",
   "told.hand": "{name} hebt die Hand",
+  "told.hands": "{first} und {second} heben die Hand",
+  "told.handsMore": {
+    one: "{first}, {second} und eine weitere Person heben die Hand",
+    other: "{first}, {second} und {count} weitere Personen heben die Hand",
+  },
+  "told.reaction": "{name} reagiert: {emoji}",
+  "told.reactions": { one: "{count} Reaktion: {emoji}", other: "{count} Reaktionen: {emoji}" },
   "told.limitedRoom":
     "In dieser Besprechung wird mehr Video gesendet als erlaubt. Bilder können stocken; der Ton geht vor.",
   "told.limitedTenant":
@@ -515,6 +524,9 @@ export default {
   "problem.room_locked":
     "Der Gastgeber hat die Besprechung gesperrt. Bitten Sie ihn, sie zu entsperren, und versuchen Sie es erneut.",
   "problem.entry_denied": "Der Gastgeber hat Sie nicht eingelassen.",
+  "problem.ended": "Die Besprechung wurde beendet, bevor Sie eingelassen wurden.",
+  "problem.waits_elsewhere":
+    "Sie haben diese Besprechung in einem anderen Tab oder auf einem anderen Gerät geöffnet und warten dort. Um hier zu warten, fragen Sie erneut an.",
   "problem.waited_too_long": "Niemand hat Sie eingelassen. Fragen Sie den Gastgeber und versuchen Sie es erneut.",
   "problem.waiting_room_full": "Zu viele Personen warten. Versuchen Sie es später erneut.",
   "problem.quota_exceeded":
@@ -547,7 +559,7 @@ export default {
   "record.what": "Ton, Kameras und freigegebene Bildschirme werden aufgezeichnet, der Chat nicht.",
   "record.choice": "Alle können wählen, nicht aufgezeichnet zu werden.",
   "record.after":
-    "Das Video entsteht, nachdem Sie beendet haben. Die Gastgeber dieses Raums können es ansehen, herunterladen und löschen.",
+    "Das Video entsteht, nachdem Sie die Aufzeichnung beendet haben. Die Gastgeber dieses Raums können es ansehen, herunterladen und löschen.",
   "record.stopQuestion": "Aufzeichnung beenden?",
   "record.ready":
     "Das Video ist einige Minuten später fertig: unter „Aufzeichnungen“, nachdem Sie gegangen sind und bevor Sie wieder teilnehmen.",

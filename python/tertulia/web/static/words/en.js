@@ -308,6 +308,7 @@ export default {
   "details.measuring": "Measuring…",
   "details.own": "What you send",
   "details.path": "Path",
+  "details.pathToServer": "Path to the server",
   "details.direct": "Direct, by {protocol}",
   "details.relayed": "By a TURN relay, over {protocol}",
   "details.screen": "Screen",
@@ -443,7 +444,7 @@ export default {
   "chat.copy": "Copy message",
   "chat.copied": "Message copied.",
   "chat.writeTo": "Write to {name} privately",
-  "chat.reaction": "{emoji} {names}",
+  "chat.reaction": "{emoji} {number}: {names}",
   "chat.reactionCount": "{number}",
   "chat.sending": "Sending…",
   "chat.unsent": "Not sent.",
@@ -451,6 +452,7 @@ export default {
   "chat.discard": "Discard",
   "chat.open": "Open chat",
   "chat.preview": "{name}: {text}",
+  "chat.previewPrivate": "{name}, privately: {text}",
 
   "reaction.title": "React",
 
@@ -465,6 +467,13 @@ export default {
   "left.more": { one: "{first}, {second} and one other left", other: "{first}, {second} and {count} others left" },
   "told.sharing": "{name} is sharing a screen",
   "told.hand": "{name} raised a hand",
+  "told.hands": "{first} and {second} raised a hand",
+  "told.handsMore": {
+    one: "{first}, {second} and one other raised a hand",
+    other: "{first}, {second} and {count} others raised a hand",
+  },
+  "told.reaction": "{name} reacted: {emoji}",
+  "told.reactions": { one: "{count} reaction: {emoji}", other: "{count} reactions: {emoji}" },
   "told.limitedRoom": "More video is sent in this meeting than is allowed. Pictures may freeze; sound comes first.",
   "told.limitedTenant": "The meetings here send as much video as is allowed. Pictures may freeze; sound comes first.",
 
@@ -493,6 +502,9 @@ export default {
   "problem.room_full": "The meeting is full. Try again after someone has left.",
   "problem.room_locked": "The host has locked the meeting. Ask them to unlock it, then try again.",
   "problem.entry_denied": "The host did not let you in.",
+  "problem.ended": "The meeting ended before you were let in.",
+  "problem.waits_elsewhere":
+    "You opened this meeting in another tab or on another device, and are waiting there. To wait here instead, ask again.",
   "problem.waited_too_long": "Nobody has let you in. Ask the host, then try again.",
   "problem.waiting_room_full": "Too many people are waiting. Try again later.",
   "problem.quota_exceeded": "There are as many people in meetings here as allowed. Try again after someone has left.",

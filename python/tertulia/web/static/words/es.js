@@ -86,7 +86,7 @@ export default {
   "background.slow":
     "Este dispositivo es demasiado lento para ocultar tu fondo. La cámara está apagada para que nadie lo vea.",
   "background.failed": "No se pudo ocultar tu fondo. Comprueba la imagen de la cámara antes de que otros la vean.",
-  "background.without": "Encender sin fondo",
+  "background.without": "Encender sin ocultar el fondo",
   "background.notPicture": "El navegador no puede leer este archivo como imagen. Elige un archivo JPEG o PNG.",
 
   "microphone.blocked":
@@ -315,6 +315,7 @@ export default {
   "details.measuring": "Midiendo…",
   "details.own": "Lo que envías",
   "details.path": "Ruta",
+  "details.pathToServer": "Ruta hasta el servidor",
   "details.direct": "Directa, por {protocol}",
   "details.relayed": "Por un relé TURN, con {protocol}",
   "details.screen": "Pantalla",
@@ -328,9 +329,9 @@ export default {
 
   "check.title": "Probar la conexión",
   "check.lead":
-    "Compruebe con la vista y el oído si sus dispositivos funcionan, y si su red aguanta una reunión. Tarda medio minuto y usa hasta 10 MB de datos.",
+    "Comprueba si tus dispositivos se ven y se oyen bien, y si tu red aguanta una reunión. Tarda medio minuto y usa hasta 10 MB de datos.",
   "check.sound": "Reproducir un sonido de prueba",
-  "check.soundHint": "Si no oye nada, suba el volumen o elija otro altavoz.",
+  "check.soundHint": "Si no oyes nada, sube el volumen o elige otro altavoz.",
   "check.start": "Probar la red",
   "check.again": "Probar otra vez",
   "check.running": "Probando la red…",
@@ -344,17 +345,17 @@ export default {
   "check.works": "Funciona · {milliseconds} ms",
   "check.fails": "No funciona",
   "check.none": "No en este servidor",
-  "check.good": "Su conexión basta para vídeo de alta calidad.",
-  "check.fair": "Su conexión basta para vídeo de calidad normal.",
+  "check.good": "Tu conexión basta para vídeo de alta calidad.",
+  "check.fair": "Tu conexión basta para vídeo de calidad estándar.",
   "check.poor":
-    "Su conexión lleva el sonido, pero poco vídeo. Elija vídeo de baja calidad, acérquese al router o use un cable.",
+    "Tu conexión aguanta el sonido, pero poco vídeo. Elige vídeo de baja calidad, acércate al router o usa un cable.",
   "check.lossy":
-    "Se pierde parte de lo que envía o recibe: el sonido y el vídeo pueden cortarse. Acérquese al router o use un cable.",
+    "Se pierde parte de lo que envías o recibes: el sonido y el vídeo pueden cortarse. Acércate al router o usa un cable.",
   "check.detour":
-    "El sonido y el vídeo no pueden ir directamente por UDP y pueden retrasarse. En una oficina o escuela, pida que se permita UDP.",
-  "check.measured": "Medido enviándose vídeo a sí mismo, {rate} como máximo. Su línea puede llevar más.",
+    "El sonido y el vídeo no pueden ir directamente por UDP y pueden retrasarse. En una oficina o un centro educativo, pide que se permita UDP.",
+  "check.measured": "Medido enviando vídeo de ida y vuelta, {rate} como máximo. Puede que tu conexión aguante más.",
   "check.needsMeeting":
-    "En este servidor, necesita el enlace de una reunión para probar la red. Ábralo y elija allí la prueba.",
+    "En este servidor necesitas el enlace de una reunión para probar la red. Ábrelo y elige allí la prueba.",
   "check.back": "Volver a la reunión",
 
   "people.title": "Personas",
@@ -435,7 +436,7 @@ export default {
   "may.chatGiven": "Ya puedes volver a escribir a todos.",
   "may.host": "Ahora eres coanfitrión.",
   "may.attendee": "Ya no eres coanfitrión.",
-  "may.spotlit": "Estás destacado: todos te ven en grande.",
+  "may.spotlit": "Te han destacado: todos te ven en grande.",
 
   "chat.title": "Chat",
   "chat.close": "Cerrar el chat",
@@ -455,7 +456,7 @@ export default {
   "chat.copy": "Copiar el mensaje",
   "chat.copied": "Mensaje copiado.",
   "chat.writeTo": "Escribir a {name} en privado",
-  "chat.reaction": "{emoji} {names}",
+  "chat.reaction": "{emoji} {number}: {names}",
   "chat.reactionCount": "{number}",
   "chat.sending": "Enviando…",
   "chat.unsent": "No enviado.",
@@ -463,6 +464,7 @@ export default {
   "chat.discard": "Descartar",
   "chat.open": "Abrir el chat",
   "chat.preview": "{name}: {text}",
+  "chat.previewPrivate": "{name}, en privado: {text}",
 
   "reaction.title": "Reaccionar",
 
@@ -480,6 +482,13 @@ export default {
   },
   "told.sharing": "{name} está compartiendo una pantalla",
   "told.hand": "{name} ha levantado la mano",
+  "told.hands": "{first} y {second} han levantado la mano",
+  "told.handsMore": {
+    one: "{first}, {second} y otra persona han levantado la mano",
+    other: "{first}, {second} y {count} personas más han levantado la mano",
+  },
+  "told.reaction": "Reacción de {name}: {emoji}",
+  "told.reactions": { one: "{count} reacción: {emoji}", other: "{count} reacciones: {emoji}" },
   "told.limitedRoom":
     "En esta reunión se envía más vídeo del permitido. La imagen puede congelarse; el sonido tiene prioridad.",
   "told.limitedTenant":
@@ -510,6 +519,9 @@ export default {
   "problem.room_full": "La reunión está llena. Vuelve a intentarlo cuando alguien haya salido.",
   "problem.room_locked": "El anfitrión ha bloqueado la reunión. Pídele que la desbloquee y vuelve a intentarlo.",
   "problem.entry_denied": "El anfitrión no te ha dejado entrar.",
+  "problem.ended": "La reunión terminó antes de que te dejaran entrar.",
+  "problem.waits_elsewhere":
+    "Has abierto esta reunión en otra pestaña u otro dispositivo y estás esperando allí. Para esperar aquí, vuelve a pedirlo.",
   "problem.waited_too_long": "Nadie te ha dejado entrar. Pregunta al anfitrión y vuelve a intentarlo.",
   "problem.waiting_room_full": "Hay demasiadas personas esperando. Vuelve a intentarlo más tarde.",
   "problem.quota_exceeded":
@@ -525,7 +537,7 @@ export default {
   "call.forbidden": "No tienes permiso para hacerlo.",
   "call.gone": "Esa persona ya no está en la reunión.",
   "call.missing": "Ya no está disponible. Recarga la página y vuelve a intentarlo.",
-  "call.disconnected": "No estás conectado a la reunión. Espera un momento y vuelve a intentarlo.",
+  "call.disconnected": "No hay conexión con la reunión. Espera un momento y vuelve a intentarlo.",
 
   "record.start": "Grabar la reunión",
   "record.starting": "Iniciando la grabación…",

@@ -50,11 +50,12 @@ export function bytes(count) {
 
 /**
  * @param {number} bits a second
- * @returns {string} such as "740 kb/s"
+ * @returns {string} such as "740 kb/s", which no line breaks
  */
 export function bitrate(bits) {
   const isLarge = bits >= 1_000_000;
   const unit = isLarge ? "megabit-per-second" : "kilobit-per-second";
   const value = bits / (isLarge ? 1_000_000 : 1000);
-  return new Intl.NumberFormat(locale(), { style: "unit", unit, maximumFractionDigits: isLarge ? 1 : 0 }).format(value);
+  const format = new Intl.NumberFormat(locale(), { style: "unit", unit, maximumFractionDigits: isLarge ? 1 : 0 });
+  return format.format(value).replaceAll(" ", "\u00a0");
 }

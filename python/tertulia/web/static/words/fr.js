@@ -89,7 +89,7 @@ export default {
     "Cet appareil est trop lent pour masquer votre arrière-plan. Votre caméra est désactivée pour que personne ne le voie.",
   "background.failed":
     "Votre arrière-plan n’a pas pu être masqué. Vérifiez l’image de la caméra avant que d’autres ne la voient.",
-  "background.without": "Activer sans arrière-plan",
+  "background.without": "Activer sans le masquer",
   "background.notPicture":
     "Le navigateur ne peut pas lire ce fichier comme une image. Choisissez un fichier JPEG ou PNG.",
 
@@ -260,7 +260,7 @@ export default {
   "layout.sidebar": "Barre latérale : la personne qui parle en grand, les autres à côté",
   "layout.hideSelf": "Masquer ma propre image",
   "volume.of": "Volume de {name}",
-  "volume.onlyYou": "Vous seul entendez la différence.",
+  "volume.onlyYou": "La différence ne s’entend que chez vous.",
 
   "blocked.everyone": "Ni le son ni la vidéo ne passent.",
   "blocked.some": "Ni son ni vidéo pour certaines personnes.",
@@ -321,6 +321,7 @@ export default {
   "details.measuring": "Mesure en cours…",
   "details.own": "Ce que vous envoyez",
   "details.path": "Chemin",
+  "details.pathToServer": "Chemin vers le serveur",
   "details.direct": "Direct, en {protocol}",
   "details.relayed": "Par un relais TURN, en {protocol}",
   "details.screen": "Écran",
@@ -334,8 +335,8 @@ export default {
 
   "check.title": "Tester la connexion",
   "check.lead":
-    "Voyez et écoutez si vos appareils fonctionnent, et si votre réseau porte une réunion. Cela prend une demi-minute et jusqu’à 10 Mo de données.",
-  "check.sound": "Jouer un son d’essai",
+    "Vérifiez que vos appareils fonctionnent et que votre réseau suffit pour une réunion. Cela prend une demi-minute et consomme jusqu’à 10 Mo de données.",
+  "check.sound": "Écouter un son de test",
   "check.soundHint": "Si vous n’entendez rien, augmentez le volume ou choisissez un autre haut-parleur.",
   "check.start": "Tester le réseau",
   "check.again": "Tester à nouveau",
@@ -351,15 +352,15 @@ export default {
   "check.fails": "Ne fonctionne pas",
   "check.none": "Pas sur ce serveur",
   "check.good": "Votre connexion suffit pour la vidéo en haute qualité.",
-  "check.fair": "Votre connexion suffit pour la vidéo en qualité normale.",
+  "check.fair": "Votre connexion suffit pour la vidéo en qualité standard.",
   "check.poor":
-    "Votre connexion porte le son, mais peu de vidéo. Choisissez une qualité vidéo basse, rapprochez-vous du routeur ou prenez un câble.",
+    "Votre connexion suffit pour le son, mais pour peu de vidéo. Choisissez une qualité vidéo basse, rapprochez-vous du routeur ou utilisez un câble.",
   "check.lossy":
-    "Une partie de ce que vous envoyez ou recevez se perd : le son et la vidéo peuvent être coupés. Rapprochez-vous du routeur ou prenez un câble.",
+    "Une partie de ce que vous envoyez ou recevez se perd : le son et la vidéo peuvent être coupés. Rapprochez-vous du routeur ou utilisez un câble.",
   "check.detour":
     "Le son et la vidéo ne passent pas directement par UDP et peuvent être retardés. Au bureau ou à l’école, demandez qu’UDP soit autorisé.",
   "check.measured":
-    "Mesuré en vous envoyant de la vidéo à vous-même, {rate} au plus. Votre ligne porte peut-être davantage.",
+    "Mesuré avec de la vidéo que vous vous envoyez, {rate} au plus. Votre connexion permet peut-être davantage.",
   "check.needsMeeting":
     "Sur ce serveur, il faut le lien d’une réunion pour tester le réseau. Ouvrez-le et choisissez-y le test.",
   "check.back": "Retour à la réunion",
@@ -378,7 +379,7 @@ export default {
   "people.beingMuted": "Le micro de {name} va être coupé. Cette personne peut le réactiver.",
   "people.remove": "Exclure {name}",
   "people.removeQuestion": "Exclure {name} de la réunion ?",
-  "people.removed": "{name} a été exclu de la réunion.",
+  "people.removed": "{name} n’est plus dans la réunion.",
 
   "rename.title": "Changer votre nom",
   "rename.lead": "Tout le monde voit tout de suite le nouveau nom. Vos messages précédents gardent l’ancien.",
@@ -387,11 +388,11 @@ export default {
   "people.spotlit": "Mis en avant",
 
   "knock.title": { one: "En attente d’admission", other: "En attente d’admission ({count})" },
-  "knock.one": "{name} attend d’être admis dans la réunion.",
+  "knock.one": "{name} demande à entrer.",
   "knock.more": { one: "{count} personne attend d’être admise.", other: "{count} personnes attendent d’être admises." },
   "knock.show": "Afficher",
   "knock.admit": "Admettre",
-  "knock.admitAll": "Tout admettre",
+  "knock.admitAll": "Admettre tout le monde",
   "knock.admitName": "Admettre {name}",
   "knock.deny": "Refuser",
   "knock.denyName": "Refuser {name}",
@@ -440,7 +441,7 @@ export default {
   "may.chatGiven": "Vous pouvez à nouveau écrire à tous.",
   "may.host": "Vous êtes maintenant co-organisateur.",
   "may.attendee": "Vous n’êtes plus co-organisateur.",
-  "may.spotlit": "Vous êtes mis en avant : tout le monde vous voit en grand.",
+  "may.spotlit": "On vous met en avant : tout le monde vous voit en grand.",
 
   "chat.title": "Chat",
   "chat.close": "Fermer le chat",
@@ -460,7 +461,7 @@ export default {
   "chat.copy": "Copier le message",
   "chat.copied": "Message copié.",
   "chat.writeTo": "Écrire à {name} en privé",
-  "chat.reaction": "{emoji} {names}",
+  "chat.reaction": "{emoji} {number} : {names}",
   "chat.reactionCount": "{number}",
   "chat.sending": "Envoi…",
   "chat.unsent": "Non envoyé.",
@@ -468,6 +469,7 @@ export default {
   "chat.discard": "Supprimer",
   "chat.open": "Ouvrir le chat",
   "chat.preview": "{name} : {text}",
+  "chat.previewPrivate": "{name}, en privé : {text}",
 
   "reaction.title": "Réagir",
 
@@ -485,6 +487,13 @@ export default {
   },
   "told.sharing": "{name} partage un écran",
   "told.hand": "{name} a levé la main",
+  "told.hands": "{first} et {second} ont levé la main",
+  "told.handsMore": {
+    one: "{first}, {second} et une autre personne ont levé la main",
+    other: "{first}, {second} et {count} autres personnes ont levé la main",
+  },
+  "told.reaction": "Réaction de {name} : {emoji}",
+  "told.reactions": { one: "{count} réaction : {emoji}", other: "{count} réactions : {emoji}" },
   "told.limitedRoom":
     "Cette réunion envoie plus de vidéo que permis. L’image peut se figer ; le son passe en priorité.",
   "told.limitedTenant":
@@ -515,6 +524,9 @@ export default {
   "problem.room_full": "La réunion est complète. Réessayez quand quelqu’un l’aura quittée.",
   "problem.room_locked": "L’organisateur a verrouillé la réunion. Demandez-lui de la déverrouiller, puis réessayez.",
   "problem.entry_denied": "L’organisateur ne vous a pas laissé entrer.",
+  "problem.ended": "La réunion s’est terminée avant que l’on vous laisse entrer.",
+  "problem.waits_elsewhere":
+    "Vous avez ouvert cette réunion dans un autre onglet ou sur un autre appareil, et c’est là que vous attendez. Pour attendre ici, refaites la demande.",
   "problem.waited_too_long": "Personne ne vous a laissé entrer. Demandez à l’organisateur, puis réessayez.",
   "problem.waiting_room_full": "Trop de personnes attendent. Réessayez plus tard.",
   "problem.quota_exceeded": "Il y a autant de personnes en réunion que permis. Réessayez quand quelqu’un sera parti.",
@@ -531,7 +543,7 @@ export default {
   "call.forbidden": "Vous n’êtes pas autorisé à faire cela.",
   "call.gone": "Cette personne n’est plus dans la réunion.",
   "call.missing": "Cet élément n’existe plus. Rechargez la page et réessayez.",
-  "call.disconnected": "Vous n’êtes pas connecté à la réunion. Patientez un instant, puis réessayez.",
+  "call.disconnected": "La connexion à la réunion est coupée. Patientez un instant, puis réessayez.",
 
   "record.start": "Enregistrer la réunion",
   "record.starting": "Démarrage de l’enregistrement…",

@@ -309,6 +309,7 @@ export default {
   "details.measuring": "測定しています…",
   "details.own": "送信中のメディア",
   "details.path": "経路",
+  "details.pathToServer": "サーバーまでの経路",
   "details.direct": "直接（{protocol}）",
   "details.relayed": "TURN リレー経由（{protocol}）",
   "details.screen": "画面",
@@ -321,7 +322,7 @@ export default {
   "details.copied": "レポートをコピーしました。",
 
   "check.title": "接続をテスト",
-  "check.lead": "機器が動くか、ネットワークが会議に足りるかを確かめます。30秒ほどかかり、最大10 MBの通信をします。",
+  "check.lead": "機器が動くか、ネットワークが会議に足りるかを確かめます。30 秒ほどかかり、最大 10 MB の通信をします。",
   "check.sound": "テスト音を再生",
   "check.soundHint": "何も聞こえない場合は、音量を上げるか、別のスピーカーを選んでください。",
   "check.start": "ネットワークをテスト",
@@ -330,11 +331,11 @@ export default {
   "check.server": "サーバー",
   "check.udp": "直接（UDP）",
   "check.tcp": "直接（TCP）",
-  "check.relay": "TURNリレー経由",
+  "check.relay": "TURN リレー経由",
   "check.upload": "送信",
   "check.download": "受信",
   "check.delay": "遅延",
-  "check.works": "接続できます · {milliseconds}ミリ秒",
+  "check.works": "接続できます · {milliseconds} ミリ秒",
   "check.fails": "接続できません",
   "check.none": "このサーバーにはありません",
   "check.good": "高画質のビデオに十分な接続です。",
@@ -343,8 +344,8 @@ export default {
     "音声は通じますが、ビデオにはあまり足りません。低画質を選ぶか、ルーターに近づくか、ケーブルを使ってください。",
   "check.lossy":
     "送受信の一部が失われ、音声やビデオが途切れることがあります。ルーターに近づくか、ケーブルを使ってください。",
-  "check.detour": "UDPで直接つながらないため、遅れることがあります。会社や学校では、UDPを許可してもらってください。",
-  "check.measured": "自分宛てに最大{rate}のビデオを送って測りました。回線の実力はこれより高いことがあります。",
+  "check.detour": "UDP で直接つながらないため、遅れることがあります。会社や学校では、UDP の許可を依頼してください。",
+  "check.measured": "自分宛てに最大 {rate} のビデオを送って測りました。回線の実力はこれより高いことがあります。",
   "check.needsMeeting":
     "このサーバーでネットワークをテストするには会議のリンクが必要です。リンクを開いて、そこでテストを選んでください。",
   "check.back": "会議に戻る",
@@ -442,7 +443,7 @@ export default {
   "chat.copy": "メッセージをコピー",
   "chat.copied": "メッセージをコピーしました。",
   "chat.writeTo": "{name} さんだけに書く",
-  "chat.reaction": "{emoji} {names}",
+  "chat.reaction": "{emoji} {number}：{names}",
   "chat.reactionCount": "{number}",
   "chat.sending": "送信中…",
   "chat.unsent": "送信されませんでした。",
@@ -450,6 +451,7 @@ export default {
   "chat.discard": "破棄",
   "chat.open": "チャットを開く",
   "chat.preview": "{name}：{text}",
+  "chat.previewPrivate": "{name} さん（非公開）：{text}",
 
   "reaction.title": "リアクション",
 
@@ -461,6 +463,10 @@ export default {
   "left.more": { other: "{first} さん、{second} さん、ほか {count} 人が退出しました" },
   "told.sharing": "{name} さんが画面を共有しています",
   "told.hand": "{name} さんが挙手しました",
+  "told.hands": "{first} さんと {second} さんが挙手しました",
+  "told.handsMore": { other: "{first} さん、{second} さん、ほか {count} 人が挙手しました" },
+  "told.reaction": "{name} さんのリアクション：{emoji}",
+  "told.reactions": { other: "リアクション {count} 件：{emoji}" },
   "told.limitedRoom": "この会議で送信される映像が上限を超えています。映像が止まることがありますが、音声を優先します。",
   "told.limitedTenant":
     "会議全体で送信される映像が上限に達しています。映像が止まることがありますが、音声を優先します。",
@@ -490,6 +496,9 @@ export default {
   "problem.room_full": "会議は満員です。誰かが退出してからもう一度お試しください。",
   "problem.room_locked": "主催者が会議をロックしました。解除を依頼して、もう一度お試しください。",
   "problem.entry_denied": "主催者が参加を許可しませんでした。",
+  "problem.ended": "参加が許可される前に会議が終了しました。",
+  "problem.waits_elsewhere":
+    "別のタブまたはデバイスでこの会議を開き、そこで待機しています。ここで待つには、もう一度リクエストしてください。",
   "problem.waited_too_long": "参加が許可されませんでした。主催者に確認して、もう一度お試しください。",
   "problem.waiting_room_full": "待機中の人が多すぎます。しばらくしてからもう一度お試しください。",
   "problem.quota_exceeded": "参加者数が上限に達しています。誰かが退出してからもう一度お試しください。",
@@ -574,5 +583,5 @@ export default {
   "player.only": "{name} さんのみ",
   "player.failed": "この録画を再生できません。ページを再読み込みしてもう一度試すか、ダウンロードしてください。",
 
-  "meetings.at": "予定: {time}",
+  "meetings.at": "予定：{time}",
 };

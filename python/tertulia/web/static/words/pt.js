@@ -88,7 +88,7 @@ export default {
     "Este dispositivo é lento demais para ocultar o plano de fundo. Sua câmera está desativada para que ninguém o veja.",
   "background.failed":
     "Não foi possível ocultar o plano de fundo. Verifique a imagem da câmera antes que outras pessoas a vejam.",
-  "background.without": "Ativar sem o fundo",
+  "background.without": "Ativar sem ocultar",
   "background.notPicture": "O navegador não consegue ler este arquivo como imagem. Escolha um arquivo JPEG ou PNG.",
 
   "microphone.blocked":
@@ -160,7 +160,7 @@ export default {
   "settings.sounds": "Sons quando alguém entra, sai, levanta a mão ou escreve",
   "settings.mutedSpeech": "Avisar quando eu falar com o microfone silenciado",
   "settings.mutedSpeechLead":
-    "Mesmo silenciado, o navegador continua mostrando que o microfone está em uso. O que ele ouve fica no seu dispositivo.",
+    "Mesmo com o microfone silenciado, o navegador continua mostrando que ele está em uso. O que ele ouve fica no seu dispositivo.",
   "shortcuts.title": "Atalhos do teclado",
   "shortcuts.enabled": "Usar atalhos de uma tecla",
   "shortcuts.space": "Espaço",
@@ -175,7 +175,7 @@ export default {
   "shortcuts.fullScreen": "Ativar ou sair da tela cheia",
   "shortcuts.help": "Mostrar estes atalhos",
 
-  "copy.byHand": "O seu navegador não deixa esta página copiar. O texto está selecionado: copie-o você.",
+  "copy.byHand": "O navegador não deixa esta página copiar. O texto está selecionado: copie-o manualmente.",
 
   "invite.copy": "Copiar o link do convite",
   "invite.short": "Convidar",
@@ -191,7 +191,7 @@ export default {
   "invitation.show": "Mostrar o link",
   "invitation.mail": "Enviar por e-mail",
   "invitation.subject": "Convite para uma reunião",
-  "invitation.text": "Você foi convidado para uma reunião. Abra este link para participar: {link}",
+  "invitation.text": "Você recebeu um convite para uma reunião. Abra este link para participar: {link}",
   "invitation.new": "Link com senha ou para o calendário",
   "invitation.password": "Senha, se quiser uma",
   "invitation.passwordHint": "Pelo menos 6 caracteres. Não a envie junto com o link.",
@@ -315,6 +315,7 @@ export default {
   "details.measuring": "Medindo…",
   "details.own": "O que você envia",
   "details.path": "Caminho",
+  "details.pathToServer": "Caminho até o servidor",
   "details.direct": "Direto, por {protocol}",
   "details.relayed": "Por um relay TURN, com {protocol}",
   "details.screen": "Tela",
@@ -328,7 +329,7 @@ export default {
 
   "check.title": "Testar a conexão",
   "check.lead":
-    "Veja e ouça se os seus dispositivos funcionam e se a sua rede aguenta uma reunião. Leva meio minuto e usa até 10 MB de dados.",
+    "Verifique se seus dispositivos funcionam e se sua rede aguenta uma reunião. Leva meio minuto e usa até 10 MB de dados.",
   "check.sound": "Tocar um som de teste",
   "check.soundHint": "Se você não ouvir nada, aumente o volume ou escolha outro alto-falante.",
   "check.start": "Testar a rede",
@@ -345,14 +346,14 @@ export default {
   "check.fails": "Não funciona",
   "check.none": "Não neste servidor",
   "check.good": "A sua conexão basta para vídeo em alta qualidade.",
-  "check.fair": "A sua conexão basta para vídeo em qualidade normal.",
+  "check.fair": "A sua conexão basta para vídeo em qualidade padrão.",
   "check.poor":
     "A sua conexão aguenta o som, mas pouco vídeo. Escolha vídeo em baixa qualidade, chegue mais perto do roteador ou use um cabo.",
   "check.lossy":
     "Parte do que você envia ou recebe se perde: o som e o vídeo podem falhar. Chegue mais perto do roteador ou use um cabo.",
   "check.detour":
     "O som e o vídeo não passam direto por UDP e podem atrasar. Em um escritório ou escola, peça que o UDP seja permitido.",
-  "check.measured": "Medido enviando vídeo a si mesmo, no máximo {rate}. A sua linha pode aguentar mais.",
+  "check.measured": "Medido enviando vídeo de ida e volta, no máximo {rate}. A sua conexão pode aguentar mais.",
   "check.needsMeeting":
     "Neste servidor, você precisa do link de uma reunião para testar a rede. Abra o link e escolha o teste lá.",
   "check.back": "Voltar à reunião",
@@ -455,7 +456,7 @@ export default {
   "chat.copy": "Copiar mensagem",
   "chat.copied": "Mensagem copiada.",
   "chat.writeTo": "Escrever para {name} em particular",
-  "chat.reaction": "{emoji} {names}",
+  "chat.reaction": "{emoji} {number}: {names}",
   "chat.reactionCount": "{number}",
   "chat.sending": "Enviando…",
   "chat.unsent": "Não enviada.",
@@ -463,6 +464,7 @@ export default {
   "chat.discard": "Descartar",
   "chat.open": "Abrir o chat",
   "chat.preview": "{name}: {text}",
+  "chat.previewPrivate": "{name}, em particular: {text}",
 
   "reaction.title": "Reagir",
 
@@ -480,6 +482,13 @@ export default {
   },
   "told.sharing": "{name} está compartilhando uma tela",
   "told.hand": "{name} levantou a mão",
+  "told.hands": "{first} e {second} levantaram a mão",
+  "told.handsMore": {
+    one: "{first}, {second} e mais uma pessoa levantaram a mão",
+    other: "{first}, {second} e mais {count} pessoas levantaram a mão",
+  },
+  "told.reaction": "Reação de {name}: {emoji}",
+  "told.reactions": { one: "{count} reação: {emoji}", other: "{count} reações: {emoji}" },
   "told.limitedRoom": "Esta reunião envia mais vídeo do que o permitido. A imagem pode congelar; o som tem prioridade.",
   "told.limitedTenant":
     "As reuniões daqui enviam todo o vídeo permitido. A imagem pode congelar; o som tem prioridade.",
@@ -509,10 +518,13 @@ export default {
   "problem.room_full": "A reunião está cheia. Tente novamente quando alguém tiver saído.",
   "problem.room_locked": "O organizador bloqueou a reunião. Peça que a desbloqueie e tente novamente.",
   "problem.entry_denied": "O organizador não permitiu sua entrada.",
+  "problem.ended": "A reunião terminou antes que permitissem sua entrada.",
+  "problem.waits_elsewhere":
+    "Você abriu esta reunião em outra aba ou em outro dispositivo e está aguardando lá. Para aguardar aqui, peça novamente.",
   "problem.waited_too_long": "Ninguém permitiu sua entrada. Fale com o organizador e tente novamente.",
   "problem.waiting_room_full": "Há pessoas demais aguardando. Tente novamente mais tarde.",
   "problem.quota_exceeded":
-    "Há tantas pessoas em reuniões quanto é permitido. Tente novamente quando alguém tiver saído.",
+    "O número de pessoas em reuniões chegou ao limite. Tente novamente quando alguém tiver saído.",
   "problem.role_not_allowed": "Convidados não podem participar desta reunião. Peça outro link ao organizador.",
   "problem.not_found": "Esta reunião não existe. Verifique o link ou peça um novo.",
   "problem.badLink": "Este link é inválido ou expirou. Peça um novo ao organizador.",
@@ -524,7 +536,7 @@ export default {
   "call.forbidden": "Você não tem permissão para fazer isso.",
   "call.gone": "Essa pessoa não está mais na reunião.",
   "call.missing": "Isso não existe mais. Recarregue a página e tente novamente.",
-  "call.disconnected": "Você não está conectado à reunião. Aguarde um momento e tente novamente.",
+  "call.disconnected": "Sem conexão com a reunião. Aguarde um momento e tente novamente.",
 
   "record.start": "Gravar a reunião",
   "record.starting": "Iniciando a gravação…",

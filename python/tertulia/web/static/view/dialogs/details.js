@@ -2,6 +2,7 @@
 /** @import { Meeting } from "../../meeting.js" */
 /** @import { Source, VideoLimit } from "../../protocol/types.js" */
 /** @import { Key } from "../../words/say.js" */
+import { pathTo } from "../../media/details.js";
 import { bitrate, percent, say } from "../../words.js";
 import { copyReport } from "../copying.js";
 import { openDialog } from "../dialog.js";
@@ -55,8 +56,9 @@ function sections({ streams, paths, limits }, { roster, userId: self }) {
   const people = [...new Set(["", ...streams.map(({ userId }) => userId), ...paths.map(({ userId }) => userId)])];
   return people.map((userId) => {
     const name = roster.get(userId || self)?.displayName ?? say("meeting.someone");
+    const path = pathTo(paths, userId);
     const rows = [
-      ...paths.filter((path) => path.userId === userId).map((path) => row(say("details.path"), pathWords(path))),
+      ...(path ? [row(say(path.userId ? "details.path" : "details.pathToServer"), pathWords(path))] : []),
       ...streams
         .filter((stream) => stream.userId === userId)
         .map((stream) => row(say(SOURCES[stream.source]), streamWords(stream, limitOf(stream, limits)))),
@@ -110,13 +112,17 @@ export function streamWords({ picture, bitrate: bits, loss, codec }, limit) {
  * The same for whoever helps: in English and without names.
  *
  * @param {Details} details
- * @param {Meeting} meeting
+ * @param {Pick<Meeting, "topology" | "roomId" | "userId" | "hub" | "roster">} meeting
  * @returns {string} JSON
  */
-function reportOf(details, { topology, roomId, userId, hub, roster }) {
+export function reportOf({ streams, paths, limits }, { topology, roomId, userId, hub, roster }) {
   const members = roster.all.map(({ userId, isMuted, isVideoOn, isAway }) => ({ userId, isMuted, isVideoOn, isAway }));
   const page = { at: new Date().toISOString(), browser: navigator.userAgent, language: document.documentElement.lang };
   const { width, height } = screen;
   const report = { ...page, screen: { width, height, devicePixelRatio }, roomId, userId, topology, hub: hub.state };
-  return JSON.stringify({ ...report, members, ...details }, null, 2);
+  const measured = streams.map((stream) => {
+    const path = pathTo(paths, stream.userId);
+    return { ...stream, path: path ? { ...path, userId: undefined, to: path.userId || "server" } : null };
+  });
+  return JSON.stringify({ ...report, members, streams: measured, paths, limits }, null, 2);
 }

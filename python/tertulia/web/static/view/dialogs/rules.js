@@ -24,11 +24,13 @@ const ALLOWED = [
 ];
 
 /**
- * The dialog of a host: who comes in, and what attendees may do. It follows what other hosts change.
+ * The dialog of a host: who comes in, and what attendees may do. It follows what other hosts change, and closes when we
+ * are a host no longer.
  *
  * @param {Meeting} meeting
  */
-export function rulesDialog({ control }) {
+export function rulesDialog(meeting) {
+  const { control } = meeting;
   const boxes = [...COMING, ...ALLOWED].map(([setting, words]) => box(control, setting, words));
   const [coming, allowed] = [boxes.slice(0, COMING.length), boxes.slice(COMING.length)];
   const dialog = openDialog(
@@ -40,7 +42,11 @@ export function rulesDialog({ control }) {
   const follow = control.on("settings", () => {
     for (const { show } of boxes) show();
   });
-  dialog.addEventListener("close", follow);
+  const close = meeting.on("role", (role) => role !== "host" && dialog.close());
+  dialog.addEventListener("close", () => {
+    follow();
+    close();
+  });
 }
 
 /**

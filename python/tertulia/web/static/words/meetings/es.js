@@ -29,7 +29,7 @@ export default {
   "signin.denied": "No se inició sesión: se canceló o no está permitido.",
   "signin.expired": "El inicio de sesión tardó demasiado o se empezó en otro lugar. Inténtalo de nuevo.",
   "signin.notAllowed": "Esta cuenta no puede iniciar sesión aquí. Usa una de tu organización.",
-  "signin.unknown": "Ninguna organización así inicia sesión aquí. Comprueba el nombre.",
+  "signin.unknown": "Aquí no inicia sesión ninguna organización con ese nombre. Compruébalo.",
 
   "meetings.title": "Reuniones",
   "meetings.nav": "Páginas",
@@ -51,7 +51,7 @@ export default {
   "form.new": "Nueva reunión",
   "form.edit": "Cambiar",
   "form.title": "Título",
-  "form.when": "Empieza el, si ya se sabe",
+  "form.when": "Comienzo, si ya se sabe",
   "form.hostsOnly": "Solo pueden unirse los anfitriones",
   "form.more": "Más ajustes",
   "form.recording": "Permitir grabaciones",
