@@ -123,6 +123,7 @@ LONG = _browser(
     "firefox_control",
     "firefox_effects",
     "firefox_page",
+    "firefox_surroundings",
     "keys",
     "languages",
     "layers",

@@ -8,13 +8,15 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser, async_playwright, expect
 
 from tests.browser import chromium
-from tests.browser.person import Person
+from tests.browser.person import PATIENCE, Person
 from tests.integration import servers
 
 Come = Callable[..., Awaitable[Person]]
+
+expect.set_options(timeout=PATIENCE)
 
 
 @pytest.fixture(scope="session")

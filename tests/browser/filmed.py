@@ -6,7 +6,7 @@ import base64
 from pathlib import Path
 from typing import Any, Final
 
-from tests.browser.person import PATIENCE, Person
+from tests.browser.person import Person
 
 _PORTRAIT: Final = Path(__file__).parent / "person.jpg"
 """Eileen Collins, by NASA (public domain): a face in the middle, things of many colours behind it."""
@@ -87,6 +87,6 @@ async def picture(person: Person, name: str, holds: str) -> dict[str, Any]:
     """Waits until something holds of what is behind somebody (`b`) and of their face (`f`)."""
     condition = f"(name) => {{ const seen = ({_LOOK})(name); if (!seen) return null; "
     condition += f"const [b, f] = [seen.behind, seen.face]; return ({holds}) ? seen : null; }}"
-    handle = await person.page.wait_for_function(condition, arg=name, polling=250, timeout=PATIENCE)
+    handle = await person.page.wait_for_function(condition, arg=name, polling=250)
     seen: dict[str, Any] = await handle.json_value()
     return seen

@@ -7,6 +7,8 @@ import json
 import re
 import urllib.request
 import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -16,7 +18,6 @@ from tests.browser import chromium
 
 PATIENCE: Final = 45_000
 """Milliseconds. Six people encode and decode on two cores; what takes longer than this does not come."""
-expect.set_options(timeout=PATIENCE)
 
 POLL_SECONDS: Final = 0.3
 
@@ -66,6 +67,12 @@ _PICTURES: Final = """(names) => {
     result[name] = seen;
   }
   return result;
+}"""
+
+
+_COUNT_CLICKS: Final = """() => {
+  window.clicks = 0;
+  addEventListener("click", () => { window.clicks++; }, { capture: true });
 }"""
 
 
@@ -157,9 +164,16 @@ class Person:
     async def press(self, key: str) -> None:
         await self.page.keyboard.press(key)
 
+    @asynccontextmanager
+    async def clicks_nothing(self) -> AsyncIterator[None]:
+        """Checks that no key clicks what has the focus: it would before the next command is taken."""
+        await self.page.evaluate(_COUNT_CLICKS)
+        yield
+        assert await self.page.evaluate("window.clicks") == 0
+
     async def sees(self, *names: str) -> None:
         """Waits until the fake camera's picture is in each of these people's tiles."""
-        await self.page.wait_for_function(_PICTURES, arg=list(names), polling=250, timeout=PATIENCE)
+        await self.page.wait_for_function(_PICTURES, arg=list(names), polling=250)
 
     async def sees_tiles(self, count: int) -> None:
         await expect(self.page.locator(".tile.person")).to_have_count(count)

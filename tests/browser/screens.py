@@ -12,7 +12,7 @@ from playwright.async_api import Route, expect
 
 from tests.browser.chromium import KEEP_TRACKS, LOSE
 from tests.browser.films import Recordings, film, make_film
-from tests.browser.person import PATIENCE, Person, Room, call, here, new_room
+from tests.browser.person import Person, Room, call, here, new_room
 from tests.browser.proxy import Proxy
 from tests.browser.test_network import RELAY_ONLY
 
@@ -52,7 +52,7 @@ async def sharing(ana: Person, ben: Person) -> AsyncIterator[str]:
     screens = ana.page.locator(".tile.screen.has-picture")
     for person, count, name in ((ana, 1, "own-screen"), (ben, 2, "two-screens")):
         await person.press("s")
-        await expect(screens).to_have_count(count, timeout=PATIENCE)
+        await expect(screens).to_have_count(count)
         yield name
     for person in (ana, ben):
         await person.press("s")

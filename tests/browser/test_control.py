@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import WebSocket, expect
 
 from tests.browser.conftest import Come
 from tests.browser.firefox import firefox
-from tests.browser.person import Person, call, new_room
-from tests.browser.test_two_people import meet
+from tests.browser.person import PATIENCE, Person, call, new_room
+from tests.browser.test_two_people import grows_beyond, meet
+from tests.waiting import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -113,14 +115,19 @@ async def test_who_waits_may_go_and_all_come_in_without_a_waiting_room(come: Com
 
 async def test_who_waits_keeps_their_place_when_they_come_back_to_the_page(come: Come, base: str) -> None:
     room = new_room(base, waitingRoom=True)
-    ben, sent = await come("Ben"), list[str]()
-    ben.page.on("websocket", lambda socket: socket.on("framesent", lambda frame: sent.append(str(frame))))
+    ben, sent, is_closed = await come("Ben"), list[str](), asyncio.Event()
+
+    def listen(socket: WebSocket) -> None:
+        socket.on("framesent", lambda frame: sent.append(json.loads(frame)["event"]))
+        socket.on("close", lambda _: is_closed.set())
+
+    ben.page.on("websocket", listen)
     await ask(ben, room.link)
     await ben.page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
-    await ben.page.wait_for_timeout(1000)
-    events = [json.loads(frame)["event"] for frame in sent]
-    assert events.count("KeepAlive") >= 1
-    assert events.count("JoinRoom") == 1
+    await until(lambda: "KeepAlive" in sent)
+    await ben.button("Stop waiting").click()
+    await asyncio.wait_for(is_closed.wait(), PATIENCE / 1000)
+    assert sent.count("JoinRoom") == 1
 
 
 async def test_a_knock_changes_nothing_under_the_pointer_or_the_focus(come: Come, base: str) -> None:
@@ -184,9 +191,9 @@ async def test_a_key_meant_for_somebody_who_goes_does_nothing_to_another(come: C
     await ana.button("Deny Eve").focus()
     await ana.page.keyboard.down("Enter")
     await expect(ana.button("Deny Zoe")).to_be_focused()
-    await ana.page.keyboard.down("Enter")  # it is held
-    await ana.page.keyboard.up("Enter")
-    await zoe.page.wait_for_timeout(500)
+    async with ana.clicks_nothing():
+        await ana.page.keyboard.down("Enter")  # it is held
+        await ana.page.keyboard.up("Enter")
     await expect(zoe.page.get_by_text("Asking to be let in…")).to_be_visible()
     await expect(ana.button("Deny Zoe")).to_be_focused()
 
@@ -345,6 +352,7 @@ async def test_another_name_is_seen_by_all_and_kept(come: Come, base: str) -> No
 
 async def test_a_co_host_and_the_spotlight(come: Come, base: str) -> None:
     ana, ben = await meet(come, base)
+    await ben.page.set_viewport_size({"width": 1280, "height": 800})
     await ana.press("p")
     await choose(ana, "Ben", "Make co-host")
     await ana.page.get_by_role("dialog").get_by_role("button", name="Make co-host").click()
@@ -352,7 +360,7 @@ async def test_a_co_host_and_the_spotlight(come: Come, base: str) -> None:
     await ben.press("p")
     await choose(ben, "Ana", "Spotlight for everyone")
     await ana.hears("You are in the spotlight: everyone sees you large.")
-    await expect(ben.page.locator(".tile").first).to_have_attribute("aria-label", "Ana")
+    await grows_beyond(ben.tile("Ana"), ben.tile("Ben (you)"))
     await ben.button("More").click()
     await ben.page.get_by_role("menuitem", name="Meeting control").click()
     await ben.page.get_by_role("dialog", name="Meeting control").wait_for()

@@ -87,7 +87,7 @@ async def test_who_may_not_unmute_is_not_listened_to(come: Come, base: str) -> N
     assert await ben.page.locator("#notices").get_by_text("The others do not hear you").count() == 0
 
 
-_COUNT_CHIMES: Final = """
+COUNT_CHIMES: Final = """
 window.chimes = [];
 const start = OscillatorNode.prototype.start;
 OscillatorNode.prototype.start = function (at) {
@@ -100,7 +100,7 @@ OscillatorNode.prototype.start = function (at) {
 async def test_people_hands_and_messages_sound_unless_that_is_off(come: Come, base: str) -> None:
     room = new_room(base)
     ana, ben = await come("Ana", viewport={"width": 1280, "height": 800}), await come("Ben")
-    await ana.context.add_init_script(_COUNT_CHIMES)
+    await ana.context.add_init_script(COUNT_CHIMES)
     await ana.join(room.host_link)
 
     async def sounds(*tones: int) -> None:
@@ -144,7 +144,7 @@ async def test_a_screen_is_shared_with_its_sound(come: Come, base: str, topology
             pass
     await ana.press("s")
     await ana.page.get_by_text("You are sharing your screen and its sound").wait_for(state="attached")
-    await expect(ben.tile("Ana’s screen")).to_contain_class("has-picture", timeout=PATIENCE)
+    await expect(ben.tile("Ana’s screen")).to_contain_class("has-picture")
     await ben.hears_tones()
     await ben.tile("Ana").hover()
     await ben.tile("Ana").get_by_role("button", name="Volume of Ana").click()
@@ -219,7 +219,7 @@ async def test_the_sound_of_a_screen_is_stereo_and_in_sync_with_it(come: Come, b
     await ben.join(room.host_link)
     await ben.tile("Ana").wait_for()
     await ana.press("s")
-    await expect(ben.tile("Ana’s screen")).to_contain_class("has-picture", timeout=PATIENCE)
+    await expect(ben.tile("Ana’s screen")).to_contain_class("has-picture")
     async with asyncio.timeout(PATIENCE / 1000):
         while (sides := await ben.page.evaluate(_SIDES))[0] < 0.1:
             pass

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator
 from typing import Final, NamedTuple
+from urllib.parse import unquote
 
 import pytest
 import pytest_asyncio
@@ -13,7 +14,8 @@ from tests.browser.firefox import KEEP_COPIED, Page, control, firefox
 from tests.browser.person import SHORT, Room, call, new_room
 from tests.browser.proxy import Proxy
 from tests.browser.test_accessibility import AXE
-from tests.browser.test_comfort import NOTICES_ARE_WHOLE, REFUSE
+from tests.browser.test_comfort import APART, NOTICES_ARE_WHOLE, REFUSE
+from tests.browser.test_effects import COUNT_CHIMES
 from tests.clients.signaling import joined
 from tests.integration import servers
 
@@ -29,6 +31,12 @@ _NEWEST_IS_SEEN: Final = """(() => {
   return words.top >= list.top && words.bottom <= list.bottom && list.bottom <= innerHeight;
 })()"""
 _TONE: Final = "void (AnalyserNode.prototype.getFloatTimeDomainData = (samples) => void samples.fill(0.2))"
+_KEEP_SAVED: Final = """(() => {
+  const create = URL.createObjectURL;
+  URL.createObjectURL = (file) => { window.file = file; return create(file); };
+  HTMLAnchorElement.prototype.click = async function () { window.saved = [this.download, await window.file.text()]; };
+})()"""
+"""What a page would have saved stays in it, with its name, as ``window.saved``."""
 _HOME, _END, _DOWN, _ENTER, _LEFT, _RIGHT = "\ue011", "\ue010", "\ue015", "\ue006", "\ue012", "\ue014"
 """Keys, as WebDriver has them."""
 
@@ -127,6 +135,18 @@ async def test_home_and_end_go_through_a_menu(meeting: Alone) -> None:
     await ben.evaluate("document.querySelector('#more-menu').hidePopover()")
 
 
+@pytest.mark.parametrize("width", [1280, 1024, 844, 390])
+async def test_menus_open_at_their_buttons(meeting: Alone, width: int) -> None:
+    ben = meeting.ben
+    await ben.resize(width, 640)
+    for button, menu in ((".control.more", "#more-menu"), (".hang-up", "#leave-menu")):
+        await ben.click(button)
+        place = f"({APART})({json.dumps([menu, button])})"
+        await ben.until(f"(({{ isInside, covers, gap }}) => isInside && covers && Math.abs(gap - 8) < 1.5)({place})")
+        await ben.evaluate(f"document.querySelector({menu!r}).hidePopover()")
+    await ben.resize(1280, 720)
+
+
 async def test_ones_own_picture_is_hidden_and_shown_again(meeting: Alone) -> None:
     ben = meeting.ben
     await ben.choose("More", "Change layout")
@@ -151,6 +171,58 @@ async def test_a_link_in_the_chat_is_one_and_nothing_is_lost_over_a_reconnect(me
     await ben.until("document.querySelector('.messages a').href === 'https://example.org/a?b=1'")
     await ben.until("document.querySelectorAll('.messages li p').length === 2")
     await ben.press("Close chat")
+
+
+async def test_people_hands_and_messages_sound_unless_that_is_off(meeting: Alone) -> None:
+    room, ben = meeting
+    await ben.evaluate(f"(() => {{ {COUNT_CHIMES} }})()")
+
+    async def sounds(*tones: int) -> None:
+        await ben.until(f"window.chimes.length >= {len(tones)}")
+        assert await ben.evaluate("window.chimes.splice(0)") == list(tones)
+
+    async with joined(room.base, room.id, "Ana") as ana:
+        await sounds(523, 784)
+        await ana.call("RaiseHand", raised=True)
+        await sounds(587, 740, 880)
+        await ana.call("SendChat", text="Hello")
+        await sounds(988)
+        await ben.choose("More", "Settings")
+        sound = "[...document.querySelectorAll('dialog label')].find((l) => l.textContent.startsWith('Sounds when'))"
+        await ben.until(f"(() => {{ const label = {sound}; label?.click(); return !!label; }})()")
+        await ben.close_dialog()
+    await ben.says("Ana left", "#notices")
+    assert await ben.evaluate("window.chimes") == []
+
+
+async def test_devices_are_named_and_tried_in_the_settings(meeting: Alone) -> None:
+    ben = meeting.ben
+    await ben.choose("More", "Settings")
+    named = "[...document.querySelectorAll('dialog select')].map((s) => s.labels[0].querySelector('span').innerText)"
+    names = await ben.until(f"document.querySelector('dialog') && {named}")
+    assert {"Microphone", "Camera", "Video quality", "Background", "Appearance"} <= set(names)
+    await ben.until("document.querySelector('dialog video')?.videoWidth > 0")
+    await ben.until("document.querySelector('dialog [role=meter]').checkVisibility()")
+    await ben.press("Play a test sound")
+    await ben.says("If you hear nothing", "dialog")
+    await ben.close_dialog()
+
+
+async def test_an_invitation_is_sent_by_mail_and_put_into_a_calendar(meeting: Alone) -> None:
+    room, ben = meeting
+    await ben.join(new_room(room.base).host_link, "Ben")
+    await ben.choose("More", "Invite people")
+    await ben.press("Show link")
+    link = await ben.until("document.querySelector('dialog .invitation > input')?.value")
+    mail = await ben.evaluate("document.querySelector('dialog a[href^=mailto]').href")
+    assert mail.startswith("mailto:?subject=Invitation%20to%20a%20meeting&body=") and link in unquote(mail)
+    await ben.evaluate(_KEEP_SAVED)
+    await ben.click("dialog .links-section summary")
+    await ben.fill("dialog input[name=title]", "Weekly, with cake")
+    await ben.press("Download for the calendar")
+    name, text = await ben.until("window.saved")
+    assert name == "meeting.ics" and "\r\nSUMMARY:Weekly\\, with cake\r\n" in text
+    await ben.join(room.host_link, "Ben")
 
 
 async def test_the_report_is_copied(meeting: Alone) -> None:

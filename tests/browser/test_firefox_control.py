@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 import pytest_asyncio
@@ -14,12 +13,20 @@ from playwright.async_api import Browser, expect
 from tests.browser.conftest import Come
 from tests.browser.firefox import Page, firefox
 from tests.browser.mixed import Meeting, meeting_of_two
-from tests.browser.person import PATIENCE, POLL_SECONDS, Person, Room, call
+from tests.browser.person import Person, Room, call
 from tests.browser.test_control import ask
+from tests.browser.test_two_people import grows_beyond
 from tests.integration import servers
 from tests.waiting import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+_IS_LARGE: Final = """((tiles) => {
+  const width = (tile) => tile.getBoundingClientRect().width;
+  const ana = tiles.find((tile) => tile.matches("[aria-label=Ana]"));
+  return tiles.every((tile) => tile === ana || 2 * width(tile) < width(ana));
+})([...document.querySelectorAll(".tile")])"""
+"""The expression for whether Ana's tile is more than twice as wide as any other."""
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -40,9 +47,7 @@ async def rule(room: Room, ben: Page, words: str) -> None:
     before = settings(room)
     await ben.until(f"(() => {{ const label = {box}; label?.click(); return !!label; }})()")
     await ben.close_dialog()
-    async with asyncio.timeout(PATIENCE / 1000):
-        while settings(room) == before:
-            await asyncio.sleep(POLL_SECONDS)
+    await until(lambda: settings(room) != before)
 
 
 def settings(room: Room) -> Any:
@@ -130,7 +135,7 @@ async def test_a_video_that_is_stopped_stays_off(meeting: Meeting) -> None:
     await ben.choose("More for Ana", "Stop their video")
     await ana.hears("The host has stopped your video.")
     await ben.until(f"!{picture}")
-    await expect(ana.page.locator(".notice", has_text="stopped your video")).to_have_count(0, timeout=PATIENCE)
+    await expect(ana.page.locator(".notice", has_text="stopped your video")).to_have_count(0)
     await ana.button("Turn camera on").click()
     await ana.hears("The host has stopped your video.")
     assert await ana.button("Turn camera on").is_visible() and await ben.evaluate(f"!{picture}")
@@ -140,18 +145,29 @@ async def test_a_video_that_is_stopped_stays_off(meeting: Meeting) -> None:
     await ben.until(picture)
 
 
-async def test_the_spotlight(meeting: Meeting) -> None:
+async def test_everyone_sees_who_is_in_the_spotlight_large(meeting: Meeting, come: Come) -> None:
     room, ana, ben = meeting
-    path = f"{room.base}/v1/rooms/{room.id}/participants"
-
-    def is_spotlit() -> bool:
-        return any(member["isSpotlit"] for member in call("GET", path, token=room.join_token))
-
+    eve = await come("Eve", viewport={"width": 1280, "height": 800})
+    await eve.join(room.link)
+    await ben.until(f"document.querySelectorAll('.tile').length === 3 && !{_IS_LARGE}")
     await ben.choose("More for Ana", "Spotlight for everyone")
     await ana.hears("You are in the spotlight: everyone sees you large.")
-    await until(is_spotlit)
+    await ben.until(_IS_LARGE)
+    for other in ("Ben", "Eve (you)"):
+        await grows_beyond(eve.tile("Ana"), eve.tile(other))
     await ben.choose("More for Ana", "Remove the spotlight")
-    await until(lambda: not is_spotlit())
+    await ben.until(f"!{_IS_LARGE}")
+    await eve.leave()
+
+
+async def test_muting_somebody_says_on_both_sides_what_it_does(meeting: Meeting) -> None:
+    _, ana, ben = meeting
+    await ben.press("Mute Ana")
+    await ben.says("Ana is being muted. They can unmute themselves.", "#notices")
+    await ana.hears("Ben muted you. You can unmute yourself.")
+    await ben.until("document.querySelector('.tile[aria-label=Ana] [aria-label=Muted]')")
+    await ana.button("Unmute").last.click()
+    await ana.button("Mute").wait_for()
 
 
 async def test_what_only_hosts_may(meeting: Meeting) -> None:

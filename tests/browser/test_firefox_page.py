@@ -15,7 +15,7 @@ from playwright.async_api import Browser, expect
 from tests.browser.chromium import COUNT_QUESTIONS, KEEP_TRACKS, LOSE
 from tests.browser.firefox import Page, control, firefox
 from tests.browser.mixed import Meeting, meeting_of_two
-from tests.browser.person import PATIENCE, Person, call, here, new_room
+from tests.browser.person import Person, call, here, new_room
 from tests.browser.test_comfort import BANNER, SIZES
 from tests.browser.test_pictures import NAMES, fill
 from tests.browser.test_views import STOP_FILMING
@@ -208,7 +208,7 @@ async def test_a_lost_device_is_said_at_once_with_the_way_back(
     if kind == "audio":
         await expect(muted).to_have_count(0)
     else:
-        await expect(ana.tile("Ben")).to_contain_class("has-picture", timeout=PATIENCE)
+        await expect(ana.tile("Ben")).to_contain_class("has-picture")
 
 
 async def test_a_screen_is_seen_and_ones_own_has_a_preview(meeting: Meeting) -> None:
@@ -222,7 +222,7 @@ async def test_a_screen_is_seen_and_ones_own_has_a_preview(meeting: Meeting) -> 
     await ben.key("s")
     await ben.until(_SCREEN.format("Your screen"))
     await ben.says("You are sharing your screen")
-    await expect(ana.tile("Ben’s screen")).to_contain_class("has-picture", timeout=PATIENCE)
+    await expect(ana.tile("Ben’s screen")).to_contain_class("has-picture")
     await ben.press("Stop")
     await expect(ana.tile("Ben’s screen")).to_have_count(0)
     await ben.until("document.querySelectorAll('.tile.screen').length === 0")
@@ -236,7 +236,7 @@ async def test_two_screens_at_once_and_a_person_pinned_beside_one(meeting: Meeti
     await ben.until(_SCREEN.format("Your screen"))
     await ben.until(_SCREEN.format("Ana’s screen"))
     for name in ("Ben’s screen", "Your screen"):
-        await expect(ana.tile(name)).to_contain_class("has-picture", timeout=PATIENCE)
+        await expect(ana.tile(name)).to_contain_class("has-picture")
     await ben.press("Stop")
     await ben.until(f"{_LARGEST} === 'Ana’s screen'")
     await ben.press("Pin Ana")
@@ -278,8 +278,8 @@ async def test_a_screen_is_sent_as_what_it_shows(meeting: Meeting) -> None:
     await ben.press("Stop")
 
 
-@pytest.mark.parametrize("size", [(390, 844), (844, 390)], ids=["upright", "sideways"])
-async def test_on_a_phone_all_that_one_needs_is_in_reach(meeting: Meeting, size: tuple[int, int]) -> None:
+@pytest.mark.parametrize("size", [(1024, 640), (390, 844), (844, 390)], ids=["laptop", "upright", "sideways"])
+async def test_on_small_screens_all_that_one_needs_is_in_reach(meeting: Meeting, size: tuple[int, int]) -> None:
     room, _, ben = meeting
     await ben.resize(*size)
     await ben.goto(room.link)
@@ -331,6 +331,9 @@ async def test_pages_of_tiles(meeting: Meeting) -> None:
     assert {*first, *second} == {*NAMES[:27], "Ben (you)"} and not {*first} & {*second}
     await ben.press("Previous people")
     await ben.until(f"{names}[0] === {first[0]!r}")
+    assert NAMES[26] in second
+    await crowd.page.evaluate("window.crowd.at(-1).call('RaiseHand', { raised: true })")
+    await ben.until(f"{names}.includes({NAMES[26]!r})")
     await crowd.page.close()
 
 

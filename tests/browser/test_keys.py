@@ -35,18 +35,16 @@ async def test_hold_to_speak_after_a_click_on_mute(come: Come, base: str) -> Non
     ana = await alone(come, base)
     await ana.button("Mute").click()
     await expect(ana.button("Unmute")).to_be_focused()
-    await hold_space(ana)
-    await ana.page.wait_for_timeout(300)
-    await expect(ana.button("Unmute")).to_be_visible()
+    async with ana.clicks_nothing():
+        await hold_space(ana)
 
 
 async def test_space_does_not_press_what_was_clicked(come: Come, base: str) -> None:
     ana = await alone(come, base)
     await ana.button("Turn camera off").click()
     await expect(ana.button("Turn camera on")).to_be_focused()
-    await ana.press(" ")
-    await ana.page.wait_for_timeout(300)
-    await expect(ana.button("Turn camera on")).to_be_visible()
+    async with ana.clicks_nothing():
+        await ana.press(" ")
     await expect(ana.button("Mute")).to_be_visible()
 
 
@@ -55,8 +53,8 @@ async def test_nor_does_it_after_a_key_that_leaves_the_focus_there(come: Come, b
     await ana.button("Mute").click()
     for key in ("Escape", "ArrowDown"):
         await ana.press(key)
-        await ana.press(" ")
-        await ana.page.wait_for_timeout(300)
+        async with ana.clicks_nothing():
+            await ana.press(" ")
         await expect(ana.button("Unmute")).to_be_focused()
 
 
@@ -122,9 +120,8 @@ async def test_space_in_a_dialog_presses_only_what_was_reached_by_keyboard(come:
     enabled = ana.page.get_by_role("checkbox", name="Use single-key shortcuts")
     close = ana.page.get_by_role("dialog").get_by_role("button", name="Close")
     await close.focus()
-    await ana.press(" ")
-    await ana.page.wait_for_timeout(300)
-    await expect(close).to_be_visible()
+    async with ana.clicks_nothing():
+        await ana.press(" ")
     await ana.press("Tab")
     await expect(enabled).to_be_focused()
     await ana.press("Shift+Tab")
@@ -152,9 +149,9 @@ async def test_a_key_that_is_held_on_a_notice_does_not_press_what_gets_the_focus
         await ben.button("Stop waiting").click()
     await expect(let_in).to_have_count(0)
     await expect(camera).to_be_focused()
-    await ana.page.keyboard.down(key)  # it is held
-    await ana.page.keyboard.up(key)
-    await ana.page.wait_for_timeout(300)
+    async with ana.clicks_nothing():
+        await ana.page.keyboard.down(key)  # it is held
+        await ana.page.keyboard.up(key)
     await expect(camera).to_have_attribute("aria-label", "Turn camera off")
 
 

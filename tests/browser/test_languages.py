@@ -11,7 +11,7 @@ from playwright.async_api import Page, Route, expect
 
 from tests.browser.conftest import Come
 from tests.browser.person import Person, new_room
-from tests.browser.test_comfort import _CUT_OFF as CUT_OFF
+from tests.browser.test_comfort import CUT_OFF, nothing_is_cut_off, what_stays
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -68,16 +68,7 @@ _CLIPPED: Final = """() => {
 }"""
 """Texts of the page's own that something around them cuts off, or that stick out of their button."""
 
-_CUT_OFF_FOR_LONG: Final = f"""async () => {{
-  let found = [];
-  for (let frames = 0; frames < 200; frames++) {{
-    found = [...({CUT_OFF})(), ...({_CLIPPED})()];
-    if (!found.length) break;
-    await new Promise(requestAnimationFrame);
-  }}
-  return found;
-}}"""
-"""What stays so when the window has a new size, and everything has moved."""
+_CUT_OFF_FOR_LONG: Final = what_stays(f"() => [...({CUT_OFF})(), ...({_CLIPPED})()]")
 
 
 async def mark_the_catalogue(page: Page) -> None:
@@ -153,7 +144,7 @@ async def test_from_right_to_left(come: Come, base: str, width: int, height: int
     await page.goto(room.host_link)
     await page.locator(".mirror video").wait_for()
     await expect(page.locator("html")).to_have_attribute("dir", "rtl")
-    assert await page.evaluate(CUT_OFF) == []
+    await nothing_is_cut_off(ana)
     await page.get_by_role("button", name="الانضمام الآن").click()
     tile = ana.tile("Ben")
     await tile.wait_for()
@@ -165,14 +156,14 @@ async def test_from_right_to_left(come: Come, base: str, width: int, height: int
     for key in ("c", "p", "?"):
         await ana.press(key)
         await page.locator({"c": "#chat", "p": "#people", "?": "dialog"}[key]).wait_for()
-        assert await page.evaluate(CUT_OFF) == []
+        await nothing_is_cut_off(ana)
         assert await page.evaluate("document.documentElement.scrollWidth") == width
         if width > height and key == "c":
             chat, stage = await page.locator("#chat").bounding_box(), await page.locator(".stage").bounding_box()
             assert chat is not None and stage is not None and chat["x"] < stage["x"]
         await ana.press("Escape")
     await page.locator(".control.more").click()
-    assert await page.evaluate(CUT_OFF) == []
+    await nothing_is_cut_off(ana)
 
 
 async def test_a_link_that_takes_long_to_check_says_so(come: Come, base: str) -> None:

@@ -211,5 +211,5 @@ async def test_a_voice_is_sent_twice_while_packets_of_it_are_lost(come: Come, ba
     await ben.hears_tones()
     assert await ana.page.evaluate(_VOICE) == "opus"
     await ana.page.evaluate("window.isLossy = true")
-    await ana.page.wait_for_function(f"() => ({_VOICE})() === 'red'", polling=250, timeout=PATIENCE)
+    await ana.page.wait_for_function(f"() => ({_VOICE})() === 'red'", polling=250)
     await ben.hears_tones()

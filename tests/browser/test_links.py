@@ -43,6 +43,8 @@ async def test_a_link_with_a_password(come: Come, base: str, pictures: Path) -> 
     await invitation(ana)
     dialog = ana.page.get_by_role("dialog")
     field = dialog.get_by_label("Invite link")
+    copied = await dialog.get_by_role("button", name="Copy invitation").bounding_box()
+    assert copied and copied["height"] < 50, "its words are in one line"
     await dialog.get_by_text("Link with a password or for the calendar").click()
     await dialog.get_by_label("Password").fill(PASSWORD)
     await dialog.get_by_role("button", name="Make a link").click()

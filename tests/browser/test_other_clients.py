@@ -9,7 +9,7 @@ import pytest
 from playwright.async_api import expect
 
 from tests.browser.conftest import Come
-from tests.browser.person import PATIENCE, call, new_room
+from tests.browser.person import call, new_room
 from tests.clients import aiortc_call, wrtc_call
 from tests.clients.signaling import joined
 from tests.clients.video_file import write_video
@@ -24,7 +24,7 @@ async def test_a_client_from_elsewhere(come: Come, base: str, tmp_path: Path, st
     ana = await come("Ana")
     await ana.join(room.host_link)
     async with joined(base, room.id, "Other") as member, stack.in_call(member, video) as other:  # type: ignore[attr-defined]
-        await expect(ana.tile("Other")).to_contain_class("has-picture", timeout=PATIENCE)
+        await expect(ana.tile("Other")).to_contain_class("has-picture")
         await ana.press("p")
         row = ana.page.get_by_role("listitem").filter(has_text="Other")
         await expect(row.get_by_role("img", name="Camera on")).to_be_visible()

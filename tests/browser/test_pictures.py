@@ -18,9 +18,13 @@ from tests.browser.person import Person, Room, new_room
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 DESKTOP: Final[ViewportSize] = {"width": 1280, "height": 800}
+LAPTOP: Final[ViewportSize] = {"width": 1024, "height": 640}
 PHONE: Final[ViewportSize] = {"width": 390, "height": 844}
 NARROW: Final[ViewportSize] = {"width": 320, "height": 640}
 PHONE_LYING: Final[ViewportSize] = {"width": 844, "height": 390}
+
+_MOST: Final = {1280: 25, 1024: 25, 390: 12, 844: 18}
+"""Tiles in a window of this width."""
 
 _CROWD: Final = """async ([roomId, names]) => {
   const { Hub, Rest, newUuid } = await import("/static/protocol.js");
@@ -81,9 +85,9 @@ async def test_tiles(come: Come, base: str, pictures: Path, scheme: str) -> None
     for count in (1, 2, 3, 5, 7, 12, 25, 28):
         await fill(others, room, count - 1)
         await me.page.get_by_role("button", name=f"People, {count}", exact=True).wait_for()
-        for viewport in (DESKTOP, PHONE, PHONE_LYING):
+        for viewport in (DESKTOP, LAPTOP, PHONE, PHONE_LYING):
             await me.page.set_viewport_size(viewport)
-            most = {DESKTOP["width"]: 25, PHONE["width"]: 12, PHONE_LYING["width"]: 18}[viewport["width"]]
+            most = _MOST[viewport["width"]]
             await me.sees_tiles(min(count, most))
             await expect(me.button("More people")).to_be_visible(visible=count > most)
             assert_apart(await me.page.evaluate(_BOXES, viewport), viewport)
@@ -94,6 +98,11 @@ async def test_tiles(come: Come, base: str, pictures: Path, scheme: str) -> None
     await me.sees_tiles(3)
     second = {box["name"] for box in await me.page.evaluate(_BOXES, DESKTOP)}
     assert first | second == {*NAMES[:27], "Lorenzo Vidal (you)"} and not first & second
+    assert NAMES[26] in second
+    await me.button("Previous people").click()
+    await expect(me.tile(NAMES[26])).to_have_count(0)
+    await others.page.evaluate("window.crowd.at(-1).call('RaiseHand', { raised: true })")
+    await me.tile(NAMES[26]).wait_for()
 
 
 def assert_apart(boxes: list[dict[str, Any]], viewport: ViewportSize) -> None:
@@ -108,7 +117,9 @@ def assert_apart(boxes: list[dict[str, Any]], viewport: ViewportSize) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
+@pytest.mark.parametrize(
+    "viewport", [DESKTOP, LAPTOP, PHONE, PHONE_LYING], ids=["desktop", "laptop", "phone", "sideways"]
+)
 async def test_screens(come: Come, base: str, pictures: Path, viewport: ViewportSize, scheme: str) -> None:
     room = new_room(base)
     others = await crowd(come, room, 6)

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from playwright.async_api import WebSocketRoute, expect
 
 from tests.browser.conftest import Come
-from tests.browser.person import Person, Room, new_room
+from tests.browser.person import Person, Room, call, new_room
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 FILM_MS = 120_000
 """Until the film of ten seconds is there: two cores, and browsers beside it."""
 TOLD = "This meeting is being recorded"
+_HAS_READ: Final = "(url) => performance.getEntriesByName(url).some(({ responseEnd }) => responseEnd > 0)"
+"""Whether the page has an answer from there."""
 
 
 async def meet(come: Come, base: str, **settings: Any) -> tuple[Room, Person, Person]:
@@ -50,10 +52,9 @@ async def is_told(person: Person) -> None:
 
 
 async def test_everyone_is_told_when_it_begins_and_when_it_ends(come: Come, base: str) -> None:
-    _, ana, ben = await meet(come, base)
+    room, ana, ben = await meet(come, base)
     await ana.button("Record the meeting").click()
     await ana.page.get_by_role("dialog").get_by_role("button", name="Cancel").click()
-    await expect(ana.page.locator(".recording")).to_be_hidden()
     await record(ana)
     for person in (ana, ben):
         await is_told(person)
@@ -64,6 +65,8 @@ async def test_everyone_is_told_when_it_begins_and_when_it_ends(come: Come, base
         await person.hears("The recording has stopped.")
         await expect(person.page.locator(".recording")).to_be_hidden()
     await expect(ana.button("Record the meeting")).to_be_visible()
+    made = call("GET", f"{base}/v1/rooms/{room.id}/recordings", token=room.join_token)
+    assert [film["kind"] for film in made].count("composite") == 1, "cancelling the first question records nothing"
 
 
 async def test_who_joins_later_is_told(come: Come, base: str) -> None:
@@ -99,6 +102,8 @@ async def test_opting_out_before_it_begins(come: Come, base: str) -> None:
     await ben.button("More").click()
     await ben.page.get_by_role("menuitem", name="Don’t record me").click()
     await ben.hears("You are not recorded.")
+    await ben.press("h")
+    await ana.tile("Ben").get_by_role("img", name="Hand raised").wait_for()
     await expect(ana.tile("Ben").locator(".left-out")).to_be_hidden()
     await record(ana)
     await ben.hears("This meeting is being recorded now. You are not.")
@@ -108,9 +113,13 @@ async def test_opting_out_before_it_begins(come: Come, base: str) -> None:
 async def test_only_hosts_record_and_only_where_it_is_allowed(come: Come, base: str) -> None:
     _, ana, ben = await meet(come, base)
     await ana.button("Record the meeting").wait_for()
+    await ben.button("More").click()
+    await ben.page.get_by_role("menuitem", name="Don’t record me").wait_for()
     await expect(ben.button("Record the meeting")).to_be_hidden()
     for settings in ({"isRecordingEnabled": False}, {"topology": "p2p"}):
-        _, host, _ = await meet(come, base, **settings)
+        room, host, _ = await meet(come, base, **settings)
+        if "topology" not in settings:
+            await host.page.wait_for_function(_HAS_READ, arg=f"{base}/v1/rooms/{room.id}")
         await host.tile("Ben").wait_for()
         await host.button("More").click()
         await expect(host.page.get_by_role("menuitem", name="Settings")).to_be_visible()
@@ -150,15 +159,19 @@ async def test_trouble_is_told_to_hosts_alone(come: Come, base: str) -> None:
             socket.send(json.dumps({"event": "RecordingTrouble", "payload": payload}))
     await ana.hears("The server’s disk is full: nothing more is recorded.")
     await expect(ana.page.locator("#notices").get_by_text("too slow")).to_have_count(0)
+    await ana.press("h")
+    await ben.hears("Ana raised a hand")
     await expect(ben.page.locator("#notices").get_by_text("disk")).to_have_count(0)
 
 
 async def test_on_a_phone_the_menu_has_it(come: Come, base: str) -> None:
     ana = await come("Ana", viewport={"width": 390, "height": 844})
     await ana.join(new_room(base, isRecordingEnabled=True).host_link)
-    await expect(ana.button("Record the meeting")).to_be_hidden()
     await ana.button("More").click()
-    await ana.page.get_by_role("menuitem", name="Record the meeting").click()
+    item = ana.page.get_by_role("menuitem", name="Record the meeting")
+    await item.wait_for()
+    await expect(ana.button("Record the meeting")).to_be_hidden()
+    await item.click()
     await ana.page.get_by_role("dialog").get_by_role("button", name="Start recording").click()
     await is_told(ana)
     await ana.button("More").click()

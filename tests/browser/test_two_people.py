@@ -82,12 +82,14 @@ async def test_leaving_and_coming_back(come: Come, base: str, topology: str) -> 
     await asyncio.gather(ana.sees("Ben"), ben.sees("Ana"))
 
 
-async def test_on_a_small_laptop_all_is_in_sight(come: Come, base: str) -> None:
-    ana, ben = await come("Ana", viewport={"width": 1280, "height": 720}), await come("Ben")
+@pytest.mark.parametrize("size", [(1280, 720), (1024, 640)], ids=str)
+async def test_on_a_small_laptop_all_is_in_sight(come: Come, base: str, size: tuple[int, int]) -> None:
+    ana, ben = await come("Ana", viewport={"width": size[0], "height": size[1]}), await come("Ben")
     await ana.page.goto(base)
     await in_sight(ana, ana.button("New meeting"), ana.page.get_by_label("Meeting link"))
     await ana.button("New meeting").click()
-    await in_sight(ana, ana.page.locator(".mirror video"), ana.page.get_by_label("Your name"), ana.button("Join now"))
+    lobby = [ana.button("Play a test sound"), ana.page.get_by_label("Your name"), ana.button("Join now")]
+    await in_sight(ana, ana.page.locator(".mirror video"), *lobby)
     await ana.button("Join now").click()
     await ana.page.get_by_role("heading", name="You are the only one here").wait_for()
     await ben.join(ana.page.url)

@@ -11,7 +11,7 @@ from playwright.async_api import async_playwright, expect
 
 from tests.browser import chromium
 from tests.browser.conftest import Come
-from tests.browser.person import PATIENCE, Person, new_room
+from tests.browser.person import Person, new_room
 from tests.browser.test_pictures import fill
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -119,13 +119,13 @@ async def test_shared_screens_are_seen_in_every_layout(come: Come, base: str) ->
     await ana.press("Escape")
     await ben.press("s")
     screens = ana.page.locator(".tile.screen.has-picture")
-    await expect(screens).to_have_count(1, timeout=PATIENCE)
+    await expect(screens).to_have_count(1)
     await ana.sees_tiles(0)
     await ana.press("p")
     await ana.page.get_by_role("listitem").get_by_role("button", name="Pin Ben").click()
-    await expect(ana.tile("Ben’s screen")).to_contain_class("has-picture", timeout=PATIENCE)
+    await expect(ana.tile("Ben’s screen")).to_contain_class("has-picture")
     await ana.press("s")
-    await expect(ana.tile("Your screen")).to_contain_class("has-picture", timeout=PATIENCE)
+    await expect(ana.tile("Your screen")).to_contain_class("has-picture")
     await expect(ana.page.locator(".tile")).to_have_count(3)
     large, small = await ana.tile("Ben").bounding_box(), await ana.tile("Ben’s screen").bounding_box()
     assert large is not None and small is not None and large["width"] > 2 * small["width"]
@@ -228,12 +228,12 @@ async def test_a_picture_that_stops_is_no_good_connection(come: Come, base: str,
     ana, ben = await meet(come, base, topology)
     await ana.sees("Ben")
     signal = ana.tile("Ben").locator(".signal")
-    await expect(signal).to_have_attribute("data-bars", "3", timeout=PATIENCE)
+    await expect(signal).to_have_attribute("data-bars", "3")
     # Nobody says that the camera is off, and the connection lives.
     await ben.page.evaluate(STOP_FILMING)
     await ana.tile("Ben").get_by_role("img", name="The picture does not come").wait_for()
     await ben.page.evaluate("window.filmAgain()")
-    await expect(signal).to_have_attribute("data-bars", "3", timeout=PATIENCE)
+    await expect(signal).to_have_attribute("data-bars", "3")
     await ana.sees("Ben")
 
 
@@ -244,7 +244,7 @@ async def test_a_video_that_the_line_limits_is_said_to_be(come: Come, base: str)
     await ben.join(room.host_link)
     await ana.join(room.link)
     signal = ana.tile("Ben").locator(".signal")
-    await expect(signal).to_have_attribute("data-bars", "3", timeout=PATIENCE)
+    await expect(signal).to_have_attribute("data-bars", "3")
     await ana.page.evaluate(_LIMIT, [{"source": "camera", "height": 180, "fewerFrames": True}])
     await expect(signal).to_have_attribute("aria-label", "Your connection is too slow for full quality")
     await expect(signal).to_have_attribute("data-bars", "2")

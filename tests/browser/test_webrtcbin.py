@@ -10,7 +10,7 @@ import pytest
 from playwright.async_api import WebSocket, expect
 
 from tests.browser.conftest import Come
-from tests.browser.person import PATIENCE, call, new_room
+from tests.browser.person import call, new_room
 from tests.clients import stack_call
 from tests.clients.signaling import joined
 
@@ -38,7 +38,7 @@ async def test_webrtcbin_and_chromium_get_each_others_media(come: Come, base: st
     ):
         (seen,) = [p for p in call("GET", f"{base}/v1/rooms/{room.id}/participants") if p["displayName"] == "Ana"]
         await calls.until_all_get([seen["userId"]])
-        await expect(ana.tile("GStreamer")).to_contain_class("has-picture", timeout=PATIENCE)
+        await expect(ana.tile("GStreamer")).to_contain_class("has-picture")
     await ana.hears("GStreamer left")
 
 
@@ -58,8 +58,8 @@ async def test_a_certificate_of_rsa_with_dtls_13_gets_in_at_the_second_attempt(c
     await ana.page.goto(room.link)
     await ana.page.wait_for_function("() => window.certificates")
     await ana.page.get_by_role("button", name="Join now").click()
-    await expect(ana.tile("Ben")).to_contain_class("has-picture", timeout=PATIENCE)
-    await expect(ben.tile("Ana")).to_contain_class("has-picture", timeout=PATIENCE)
+    await expect(ana.tile("Ben")).to_contain_class("has-picture")
+    await expect(ben.tile("Ana")).to_contain_class("has-picture")
     (end,) = ends
     assert '"reason":"dtls"' in end
     ana.trouble.clear()  # the page writes down that the first attempt has failed

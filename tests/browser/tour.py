@@ -14,10 +14,10 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
 
 from tests.browser import chromium, screens
-from tests.browser.person import Person, new_room
+from tests.browser.person import PATIENCE, Person, new_room
 from tests.browser.proxy import Proxy
 from tests.integration import servers
 
@@ -92,6 +92,7 @@ async def sheet(browser: Browser, page: Page, path: Path) -> None:
 
 async def main(languages: list[str]) -> None:
     """Start a server and a browser, and take all pictures."""
+    expect.set_options(timeout=PATIENCE)
     with tempfile.TemporaryDirectory() as directory, servers.tertulia_dev(Path(directory)) as server:
         async with async_playwright() as playwright:
             browser = await chromium.launch(playwright)
