@@ -291,10 +291,10 @@ fn what_was_read_keeps_neither_commands_nor_the_stop_waiting() {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_media_thread_wants_a_core_for_a_moment_at_a_time() {
-    let driver = started(1);
+    let driver = started();
     let (tell, told) = mpsc::channel();
     let ours = attributes().unwrap();
-    driver.workers[0].call(move || tell.send(attributes().unwrap()).unwrap());
+    worker(&driver).call(move || tell.send(attributes().unwrap()).unwrap());
     let its = told.recv_timeout(PATIENCE).unwrap();
     // Zero: Linux before 6.12.
     assert_eq!(
