@@ -286,6 +286,12 @@ async def test_binary(member: PlainClient) -> None:
     assert await member.closed() == 1003
 
 
+async def test_binary_compressed(worker: Worker) -> None:
+    client = await worker.connect(compression="deflate")
+    await client.send(b"{}")
+    assert await client.closed() == 1003
+
+
 @pytest.mark.parametrize("data", [b"\xff", b'{"event": "\xff"}', b'{"event":"KeepAlive","x":"\xed\xa0\x80"}', b"{\xc3"])
 async def test_bad_utf_8(member: PlainClient, data: bytes) -> None:
     await _raw(member, Frame(Opcode.TEXT, data))

@@ -160,7 +160,8 @@ class PlainSocket(OutgoingSocket):
         if self._closed:
             return
         kind = frame.msg_type
-        if frame.rsv2 or frame.rsv3 or (frame.rsv1 and not (self._deflates and kind is WSMsgType.TEXT)):
+        may_be_deflated = self._deflates and (kind is WSMsgType.TEXT or kind is WSMsgType.BINARY)
+        if frame.rsv2 or frame.rsv3 or (frame.rsv1 and not may_be_deflated):
             self.close(*closing.PROTOCOL)
         elif frame.payload_size > self._bound:
             self._too_big()
