@@ -15,26 +15,22 @@ _HEADER_NAMES: Final = re.compile(r"[A-Za-z0-9_, -]{1,1000}")
 
 
 class Cors:
-    """The headers that tell browsers which origins may call.
-
-    A request has a credential if it, or the one that a preflight asks for, has ``Authorization``; or ``is_proven``:
-    what is asked for needs a token anyway, such as the signature in its address.
-    """
+    """The headers that tell browsers which origins may call."""
 
     def __init__(self, origins: Origins) -> None:
         self._origins = origins
 
-    def is_foreign(self, request: Headers, *, is_proven: bool) -> bool:
+    def is_foreign(self, request: Headers, *, has_credential: bool) -> bool:
         """Whether a page of another site sent the request, and not one that may call."""
-        origin, has_credential = request.get("origin"), is_proven or _has_credential(request)
+        origin = request.get("origin")
         if origin is None:
             return request.get("sec-fetch-site") == "cross-site" and not has_credential
         may_call = self._origins.allow(origin, with_credential=has_credential)
         return not may_call and not self._origins.are_ours(origin, request.get("host", ""))
 
-    def mark(self, request: Headers, response: MutableHeaders, *, is_proven: bool) -> None:
+    def mark(self, request: Headers, response: MutableHeaders, *, has_credential: bool) -> None:
         """Add the headers that let the caller's page read the response."""
-        origin, has_credential = request.get("origin"), is_proven or _has_credential(request)
+        origin = request.get("origin")
         if origin is None or not self._origins.allow(origin, with_credential=has_credential):
             return
         response["Access-Control-Allow-Origin"] = origin
@@ -53,6 +49,7 @@ class Cors:
             response["Access-Control-Allow-Headers"] = wanted
 
 
-def _has_credential(request: Headers) -> bool:
+def has_credential(request: Headers) -> bool:
+    """Whether it, or the one that a preflight asks for, has ``Authorization``."""
     wanted = request.get("access-control-request-headers", "").lower().split(",")
     return "authorization" in request or "authorization" in [name.strip() for name in wanted]

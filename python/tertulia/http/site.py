@@ -14,7 +14,7 @@ from starlette.routing import BaseRoute, Route, Router
 from starlette.types import Message, Receive, Scope, Send
 
 from tertulia.errors import Forbidden, MethodNotAllowed, NotFound
-from tertulia.http.cors import Cors
+from tertulia.http.cors import Cors, has_credential
 from tertulia.http.metrics import REQUESTS, SECONDS
 from tertulia.ids import new_token
 from tertulia.rest.api import Api, allowed
@@ -29,12 +29,18 @@ _QUIET: Final = frozenset({"/healthz", "/readyz", "/metrics"})
 """Paths that machines ask for every few seconds: not logged."""
 
 
+_API: Final = "/v1/"
 _PROVEN: Final = ("/hub", f"{FILES}/")
 """Paths behind which a token is needed, whatever the request has: that of JoinRoom, the signature of an address."""
 _FOREIGN: Final = (
     "an open development server answers pages of other sites only with a credential: send one, or name the site in "
     "--cors-origins"
 )
+
+
+def _needs_or_has_credential(path: str, request: Headers) -> bool:
+    """Whether a credential is checked. Where none is, as for metrics, to send one proves nothing."""
+    return path.startswith(_PROVEN) or (path.startswith(_API) and has_credential(request))
 
 
 class Site:
@@ -54,13 +60,14 @@ class Site:
         if scope["type"] != "http":
             raise RuntimeError(f"no {scope['type']} scope is served here")
         send = self._marked(scope, send)
-        if self._is_open and scope["path"].startswith("/v1/") and self._is_foreign(scope):
+        if self._is_open and scope["path"].startswith(_API) and self._is_foreign(scope):
             await problem(Forbidden(_FOREIGN))(scope, receive, send)
         else:
             await self._router(scope, receive, send)
 
     def _is_foreign(self, scope: Scope) -> bool:
-        return self._cors.is_foreign(Headers(scope=scope), is_proven=scope["path"].startswith(_PROVEN))
+        request = Headers(scope=scope)
+        return self._cors.is_foreign(request, has_credential=_needs_or_has_credential(scope["path"], request))
 
     def _marked(self, scope: Scope, send: Send) -> Send:
         request = Headers(scope=scope)
@@ -70,7 +77,8 @@ class Site:
                 headers = MutableHeaders(scope=message)
                 headers["X-Content-Type-Options"] = "nosniff"
                 headers["Referrer-Policy"] = "no-referrer"
-                self._cors.mark(request, headers, is_proven=scope["path"].startswith(_PROVEN))
+                is_proven = _needs_or_has_credential(scope["path"], request)
+                self._cors.mark(request, headers, has_credential=is_proven)
                 if scope["method"] == "OPTIONS":
                     self._cors.mark_preflight(request, headers, headers.get("allow", ""))
             await send(message)

@@ -7,6 +7,7 @@ files, too.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Final
 
@@ -16,6 +17,7 @@ from msgspec import Struct
 WEB: Final = Path(__file__).parent.parent / "web"
 ENGLISH: Final = "en"
 _RIGHT_TO_LEFT: Final = frozenset({"ar", "he"})
+_QVALUE: Final = re.compile(r"q=(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)", re.IGNORECASE)
 _MOST_RANGES: Final = 20
 """Of an Accept-Language: more than anybody speaks."""
 
@@ -52,11 +54,8 @@ def _weight(parameter: str) -> float:
     """Section 12.4.2: 1 without one; 0, not wanted, also where it is none."""
     if not parameter.strip():
         return 1.0
-    try:
-        weight = float(parameter.strip().removeprefix("q="))
-    except ValueError:
-        return 0.0
-    return weight if 0 <= weight <= 1 else 0.0
+    found = _QVALUE.fullmatch(parameter.strip())
+    return float(found[1]) if found else 0.0
 
 
 def translated(content: bytes, language: str) -> bytes:

@@ -17,11 +17,20 @@ class Load:
         self._process = time.process_time()
         self.last = 0.0
         """As last measured: 0 is idle, 1 is full."""
+        self.own = 0.0
+        """By how much less it would have been without the thread."""
 
     def measure(self, thread: float, now: float) -> float:
         """The load since the last call. ``thread``: the seconds of CPU time that the thread has used in all."""
         process, elapsed = time.process_time(), now - self._at
-        used = max(thread - self._thread, (process - self._process) / cores())
-        self.last = min(1.0, used / elapsed) if elapsed > 0 else 0.0
+        available = cores()
+        own, shared = thread - self._thread, (process - self._process) / available
+        if shared > own:
+            own /= available
+        self.last, self.own = [_share(used, elapsed) for used in (max(own, shared), own)]
         self._at, self._thread, self._process = now, thread, process
         return self.last
+
+
+def _share(used: float, elapsed: float) -> float:
+    return min(1.0, used / elapsed) if elapsed > 0 else 0.0

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from typing import Final
 
 import structlog
@@ -21,8 +21,7 @@ from tertulia.ids import NodeId, RoomId
 from tertulia.redis.channels import Channels
 from tertulia.redis.client import Redis
 from tertulia.room import commands, messages
-from tertulia.room.nodes import QUIET_AFTER
-from tertulia.room.placement import Node
+from tertulia.room.placement import GivenUp, Node
 from tertulia.sfu import _sfu
 from tertulia.sfu.agent import Agent, EngineEvent, Message
 from tertulia.sfu.leases import Leases
@@ -31,7 +30,7 @@ from tertulia.sfu.overload import Choose, Overload, Weigh
 from tertulia.sfu.shares import Shares
 from tertulia.sfu.sharing import Sharing
 from tertulia.sfu.turns import Turns
-from tertulia.state import keys, registry
+from tertulia.state import keys
 from tertulia.state.inflows import TenantInflows
 
 EVENTS_PER_TURN: Final = 256
@@ -48,7 +47,7 @@ _log = structlog.get_logger(__name__)
 
 
 class MediaNode:
-    """Its process sends the heartbeats: :meth:`look`, :meth:`entry`, and then :meth:`beaten`."""
+    """Its process sends the heartbeats: :meth:`look`, :meth:`entry`, and then :meth:`too_much` and :meth:`beaten`."""
 
     def __init__(
         self,
@@ -66,7 +65,6 @@ class MediaNode:
         self._region = config.region
         self._redis = redis
         self._channels = channels
-        self._registry = registry.sfu_nodes(redis)
         self._engine = engine
         self._leave = leave
         self._leases = Leases()
@@ -123,7 +121,7 @@ class MediaNode:
             limited_kilobits=counted["limited_kilobits"],
             videos_paused=counted["videos_paused"],
             draining=draining,
-            gives_up=self._overload.given,
+            gives_up=self.given,
             still=round(self._still, 2),
         )
 
@@ -133,7 +131,6 @@ class MediaNode:
         for message in self._agent.again(now):
             self._publish(message)
         if not draining:
-            await self._relieve(now)
             await self._check_rooms(now)
         await self._sharing.go_on(self._leases.rooms(), now)
 
@@ -160,22 +157,31 @@ class MediaNode:
 
     # --- too much to do
 
-    async def _relieve(self, now: float) -> None:
-        """Give up rooms, if there is too much to do: hubs know of it by the next heartbeat."""
-        match self._overload.beat(self._load.last, self._leases.rooms(), now):
+    def too_much(self, now: float) -> Mapping[RoomId, float] | None:
+        """What each room costs that may go, where this node has too much to do. None: it has not, or that is not known
+        yet."""
+        match self._overload.beat(self._load.last, self._load.own, self._leases.rooms(), now):
+            case Choose(costs):
+                return costs
             case Weigh():
                 try:
                     self._engine.weigh()
                 except (_sfu.Overloaded, _sfu.Stopped):
                     self._overload.not_weighed()
-            case Choose(costs):
-                heard = await self._registry.heard()
-                well = [one.entry for one in heard if one.age + one.entry.still < QUIET_AFTER]
-                given = self._overload.choose(costs, well, now)
-                if given is not None:
-                    _log.info("an SFU node with much to do gives up rooms", node=self.id, **asdict(given))
-                else:
-                    _log.warning("the SFU node has too much to do, and no room that goes would help", node=self.id)
+        return None
+
+    def give_up(self, costs: Mapping[RoomId, float], nodes: Collection[Node], now: float) -> None:
+        """Give up rooms to one of the nodes that are well, if that helps: hubs know of it by the next heartbeat."""
+        given = self._overload.choose(costs, nodes, now)
+        if given is not None:
+            _log.info("an SFU node with much to do gives up rooms", node=self.id, **asdict(given))
+        else:
+            _log.warning("the SFU node has too much to do, and no room that goes would help", node=self.id)
+
+    @property
+    def given(self) -> GivenUp | None:
+        """The rooms that hubs are to move."""
+        return self._overload.given
 
     # --- rooms that live elsewhere by now
 

@@ -78,7 +78,7 @@ class Overload:
         self._node = node
         self._region = region
         self._limit = limit or math.inf
-        self._load = 0.0
+        self._load = self._own = 0.0
         self._beat_at = now
         self._came: dict[RoomId, float] = {}
         self._state: _Weighing | _Weighed | None = None
@@ -94,9 +94,11 @@ class Overload:
         """Whether a room was given up so lately that its clients may be on their way."""
         return self._given is not None and room in self._given.rooms
 
-    def beat(self, load: float, rooms: Collection[RoomId], now: float) -> Need | None:
-        """At each heartbeat: the load since the last one, and the rooms that are here."""
-        self._load += (load - self._load) * -math.expm1((self._beat_at - now) / SMOOTHED)
+    def beat(self, load: float, own: float, rooms: Collection[RoomId], now: float) -> Need | None:
+        """At each heartbeat: the load since the last one, what of it the rooms cause that are here, and these."""
+        weight = -math.expm1((self._beat_at - now) / SMOOTHED)
+        self._load += (load - self._load) * weight
+        self._own += (own - self._own) * weight
         self._beat_at = now
         self._came = {room: self._came.get(room, now) for room in rooms}
         if now >= self._decided_at + KEPT_FOR:
@@ -142,8 +144,9 @@ class Overload:
 
     def _costs(self, weighed: _Weighed, now: float) -> dict[RoomId, float]:
         before, after = weighed.before, weighed.after
-        packets = {room: after[room] - before[room] for room in after.keys() & before.keys()}
-        each = self._load / max(1, sum(packets.values()))
+        # Where less was forwarded than before, the room has begun anew meanwhile.
+        packets = {room: max(0, after[room] - before[room]) for room in after.keys() & before.keys()}
+        each = self._own / max(1, sum(packets.values()))
         return {room: count * each for room, count in packets.items() if now - self._came.get(room, now) >= SETTLED}
 
     def _to(self, other: NodeId, load: float, costs: Mapping[RoomId, float]) -> GivenUp | None:

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from typing import Final
 
 import structlog
+from msgspec.structs import replace
 
 from tertulia.config import Config
 from tertulia.errors import Unavailable
@@ -23,7 +24,7 @@ from tertulia.ids import NodeId, new_token
 from tertulia.process import notify
 from tertulia.redis.channels import Channels
 from tertulia.redis.client import Redis
-from tertulia.room.nodes import GONE_AFTER
+from tertulia.room.nodes import GONE_AFTER, QUIET_AFTER
 from tertulia.sfu import _sfu
 from tertulia.sfu.node import MediaNode
 from tertulia.sfu.starting import media_ports, prepare, start_engine
@@ -134,10 +135,22 @@ class Process:
             _log.info("the SFU node is registered", nodes=self._ids)
         self._registered = True
         now = time.monotonic()
+        await self._relieve(now)
         beaten = [node.beaten(now, draining=self._drains(node)) for node in self._nodes]
         for outcome in await asyncio.gather(*beaten, return_exceptions=True):
             if outcome is not None:
                 raise outcome
+
+    async def _relieve(self, now: float) -> None:
+        """Have the nodes with too much to do give up rooms, one after the other: the registry does not know yet what
+        one has just decided."""
+        for node in self._nodes:
+            costs = None if self._drains(node) else node.too_much(now)
+            if costs is not None:
+                given = {one.id: one.given for one in self._nodes}
+                heard = await self._registry.heard()
+                well = [one.entry for one in heard if one.age + one.entry.still < QUIET_AFTER]
+                node.give_up(costs, [replace(one, gives_up=given.get(one.id, one.gives_up)) for one in well], now)
 
     async def _watch(self) -> None:
         """Notice that the process stood still. To wait for Redis is not to stand still: that does not delay this."""

@@ -242,6 +242,9 @@ def test_open_development_answers_pages_of_any_site_that_have_a_credential(open_
     preflight = open_server.call("OPTIONS", "/v1/rooms", key="", headers=page | asked)
     assert (preflight.status_code, preflight.headers["access-control-allow-headers"]) == (204, "authorization")
     problem(open_server.call("GET", "/v1/rooms", key="tk_wrong", headers=page), 401, "unauthorized")
+    for path in ("/metrics", "/openapi.json"):
+        answer = open_server.call("GET", path, key="tk_any", headers=page)
+        assert "access-control-allow-origin" not in answer.headers, "what needs no credential is not shown for one"
     negotiated = open_server.call("POST", "/hub/negotiate", key="", headers=page)
     assert (negotiated.status_code, negotiated.headers["access-control-allow-origin"]) == (200, "https://app.example")
     address = open_server.web.url.replace("http", "ws", 1) + "/ws"

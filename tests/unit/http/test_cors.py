@@ -1,7 +1,7 @@
 import pytest
 from starlette.datastructures import Headers, MutableHeaders
 
-from tertulia.http.cors import Cors
+from tertulia.http.cors import Cors, has_credential
 from tertulia.senders import Origins
 
 
@@ -10,7 +10,7 @@ def marked(
 ) -> dict[str, str]:
     request_headers = Headers(({"origin": origin} if origin else {}) | (asked or {}))
     response = MutableHeaders()
-    cors.mark(request_headers, response, is_proven=is_proven)
+    cors.mark(request_headers, response, has_credential=is_proven or has_credential(request_headers))
     cors.mark_preflight(request_headers, response, "GET, HEAD, POST, OPTIONS")
     return dict(response)
 
@@ -48,7 +48,8 @@ WITH_CREDENTIAL = [
 
 
 def is_foreign(asked: dict[str, str], *, is_proven: bool = False) -> bool:
-    return OPEN.is_foreign(Headers({"host": "localhost:8080"} | asked), is_proven=is_proven)
+    request = Headers({"host": "localhost:8080"} | asked)
+    return OPEN.is_foreign(request, has_credential=is_proven or has_credential(request))
 
 
 @pytest.mark.parametrize("origin", LOCAL)

@@ -32,6 +32,8 @@ def request(language: str, path: str = "", **headers: str) -> Request:
         ("nl, fr;q=0.5, DE-at;q=0.7", "de"),
         ("ja;q=0, *;q=0.1", "en"),
         ("he; q=0.001", "he"),
+        ("fr;q=0.5, de;Q=0.7", "de"),
+        ("fr;q=0.5, de;q=0_9", "fr"),
         ("fr;q=2, ar;q=nan, de;q=, es;q=x", "en"),
         (";;;,,,-", "en"),
         (",".join(["xx"] * 20 + ["es"]), "en"),

@@ -261,9 +261,9 @@ def test_what_is_forwarded_in_rooms_is_for_the_node_itself(engine: Engine) -> No
     overload = Overload(NODE, "r", 0.8, 0.0)
     agent = made(engine, overload=overload)
     rooms = [RoomId("r"), RoomId("s"), RoomId("t")]
-    overload.beat(0.0, rooms, 0.0)
+    overload.beat(0.0, 0.0, rooms, 0.0)
     now = SETTLED
-    while not isinstance(need := overload.beat(1.0, rooms, now), Choose):
+    while not isinstance(need := overload.beat(1.0, 1.0, rooms, now), Choose):
         now += 1.0
         for room, packets in (("r", 40), ("s", 30), ("t", 30)):
             assert agent.event(_sfu.Forwarded(room, int(packets * now))) is None

@@ -32,8 +32,9 @@ def test_a_process_that_uses_all_its_cores_is_busy_whatever_the_thread_does(used
     load = Load(10.0)
     used[0] += 1.8
     assert load.measure(0.5, 11.0) == pytest.approx(0.9)
+    assert load.own == pytest.approx(0.25), "without the thread it would use 1.3 of two cores"
     used[0] += 0.4
-    assert load.measure(1.0, 12.0) == pytest.approx(0.5)
+    assert load.measure(1.0, 12.0) == load.own == pytest.approx(0.5)
 
 
 def test_a_container_that_uses_all_of_its_quota_is_full(used: list[float], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -92,7 +92,7 @@ class Site:
         return self
 
     def _beat(self, name: str, overload: Overload) -> None:
-        need = overload.beat(self.load(name), [RoomId(room) for room in self.rooms[name]], self.now)
+        need = overload.beat(load := self.load(name), load, [RoomId(room) for room in self.rooms[name]], self.now)
         match need:
             case Weigh():
                 for room in self.rooms[name]:
@@ -166,12 +166,36 @@ def test_another_region_a_node_that_drains_and_one_that_is_to_get_another_room_a
 def weighed(limit: float = LIMIT) -> tuple[Overload, Mapping[RoomId, float]]:
     """Node a, which has too much to do with two rooms, and what they cost."""
     overload, now, packets = Overload(NodeId("a"), "r", limit, 0.0), 100.0, 0
-    overload.beat(0.0, TWO, now - SETTLED)
-    while not isinstance(need := overload.beat(1.0, TWO, now), Choose):
+    overload.beat(0.0, 0.0, TWO, now - SETTLED)
+    while not isinstance(need := overload.beat(1.0, 1.0, TWO, now), Choose):
         now, packets = now + BEAT, packets + 1_000
         for room in ("x", "y"):
             overload.weighed(RoomId(room), packets)
     return overload, need.costs
+
+
+def test_a_room_costs_what_its_thread_would_do_less() -> None:
+    """Four threads on two cores, each with 0.45 of one to do: the process is full, not the thread."""
+    overload, now, packets = Overload(NodeId("a"), "r", LIMIT, 0.0), 100.0, 0
+    overload.beat(0.0, 0.0, TWO, now - SETTLED)
+    while not isinstance(need := overload.beat(0.9, 0.225, TWO, now), Choose):
+        now, packets = now + BEAT, packets + 1_000
+        for room in TWO:
+            overload.weighed(room, packets)
+    assert need.costs == pytest.approx(dict.fromkeys(TWO, 0.1125), abs=0.01)
+    given = overload.choose(need.costs, [node("sibling", 0.9), node("b", 0.5)], now)
+    assert given is not None
+    assert given.to == "b"
+
+
+def test_a_room_that_has_begun_anew_meanwhile_costs_nothing() -> None:
+    overload, now, turns = Overload(NodeId("a"), "r", LIMIT, 0.0), 100.0, 0
+    overload.beat(0.0, 0.0, TWO, now - SETTLED)
+    while not isinstance(need := overload.beat(1.0, 1.0, TWO, now), Choose):
+        now, turns = now + BEAT, turns + 1
+        overload.weighed(TWO[0], turns * 1_000)
+        overload.weighed(TWO[1], 1_000_000 // turns)
+    assert need.costs == pytest.approx({TWO[0]: 1.0, TWO[1]: 0.0}, abs=0.05)
 
 
 def test_small_rooms_go_together() -> None:
@@ -223,7 +247,7 @@ def test_what_is_given_up_is_said_for_long_enough_and_a_rest_follows() -> None:
     assert given.load == pytest.approx(0.45, abs=0.05)
     needs = []
     for tick in range(1, int((RESTS + 5) / BEAT)):
-        needs.append(overload.beat(1.0, TWO, 200.0 + tick * BEAT))
+        needs.append(overload.beat(1.0, 1.0, TWO, 200.0 + tick * BEAT))
         assert overload.given == (given if tick * BEAT < GIVEN_FOR else None)
         assert overload.is_leaving(RoomId("x")) == (tick * BEAT < KEPT_FOR)
         assert not overload.is_leaving(RoomId("y"))
@@ -239,14 +263,14 @@ class Weighed:
     now: float = 100.0
 
     def __post_init__(self) -> None:
-        self.overload.beat(0.0, TWO, self.now - SETTLED)
+        self.overload.beat(0.0, 0.0, TWO, self.now - SETTLED)
 
     def need(self, within: float) -> Need | None:
         """What it needs first of all in so many seconds."""
         until = self.now + within
         while self.now < until:
             self.now += BEAT
-            need = self.overload.beat(1.0, TWO, self.now)
+            need = self.overload.beat(1.0, 1.0, TWO, self.now)
             if need is not None:
                 return need
         return None
@@ -306,9 +330,9 @@ def test_a_room_that_has_ended_is_not_waited_for() -> None:
 def test_it_is_asked_for_the_nodes_until_they_are_known() -> None:
     overload, costs = weighed()
     for _ in range(3):
-        assert isinstance(overload.beat(1.0, TWO, 150.0), Choose)
+        assert isinstance(overload.beat(1.0, 1.0, TWO, 150.0), Choose)
     overload.choose(costs, [], 150.0)
-    assert overload.beat(1.0, TWO, 150.1) is None
+    assert overload.beat(1.0, 1.0, TWO, 150.1) is None
 
 
 def test_without_a_limit_no_room_is_given_up() -> None:

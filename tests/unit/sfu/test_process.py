@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import pytest
 
 from tertulia.errors import Unavailable
-from tertulia.ids import NodeId
+from tertulia.ids import NodeId, RoomId
 from tertulia.room.nodes import GONE_AFTER
-from tertulia.room.placement import Node
+from tertulia.room.placement import GivenUp, Node
 from tertulia.sfu import process
 from tertulia.state import registry
+from tertulia.state.registry import Heard
 from tests.waiting import PATIENCE, until
 
 
@@ -31,6 +32,11 @@ class Thread:
         self.beats: list[Callable[[], Any]] = []
         """What comes of the next heartbeats."""
         self.was_away_at: list[float] = []
+        self.costs: dict[RoomId, float] | None = None
+        """What may go, as long as there is too much to do."""
+        self.given: GivenUp | None = None
+        self.knew: list[Node] = []
+        """The nodes that it could choose from."""
 
     async def open(self) -> None:
         pass
@@ -49,6 +55,13 @@ class Thread:
 
     def entry(self, now: float, *, draining: bool) -> Node:
         return entry(self.id, draining=draining)
+
+    def too_much(self, now: float) -> Mapping[RoomId, float] | None:
+        return self.costs
+
+    def give_up(self, costs: Mapping[RoomId, float], nodes: Collection[Node], now: float) -> None:
+        self.knew, self.costs = [*nodes], None
+        self.given = GivenUp(rooms=[*costs], to=NodeId("other"), load=0.1)
 
     async def beaten(self, now: float, *, draining: bool) -> None:
         if self.beats:
@@ -75,6 +88,9 @@ class Site:
         self.said.append([node.id for node in entries if node.draining])
         async with self._beaten:
             self._beaten.notify_all()
+
+    async def heard(self) -> list[Heard[Node]]:
+        return [Heard(node, 0.0) for node in [*self.entries.values(), *self.others]]
 
     async def alive(self) -> list[Node]:
         return [*self.entries.values(), *self.others]
@@ -126,6 +142,23 @@ async def test_where_there_is_no_other_process_the_nodes_that_are_well_go_on(
         with pytest.raises(Unavailable, match="it stands still"):
             await running
     assert site.entries == {}
+
+
+async def test_what_one_node_gives_up_the_next_one_knows(run: Callable[[Site], asyncio.Task[None]]) -> None:
+    site = Site("a", "b")
+    site.others = [entry("other")]
+    async with asyncio.timeout(PATIENCE):
+        running = run(site)
+        await site.heartbeats(2)
+        for thread in site.threads:
+            thread.costs = {RoomId(f"room of {thread.id}"): 0.1}
+        await site.heartbeats(2)
+        seen = [{node.id: node.gives_up and node.gives_up.rooms for node in thread.knew} for thread in site.threads]
+        assert seen == [{"a": None, "b": None, "other": None}, {"a": ["room of a"], "b": None, "other": None}]
+        site.stop.set()
+        for thread in site.threads:
+            thread.peers = 0
+        await running
 
 
 async def test_with_another_process_all_drain_together(run: Callable[[Site], asyncio.Task[None]]) -> None:
